@@ -1,0 +1,38 @@
+/**
+ * The disposable process that bundles one upload: loads everything as whoever started it, drops to a uid of its own, starts
+ * esbuild, says that it is ready with an empty frame, and only then reads its one upload from stdin. The answer goes to stdout;
+ * then it waits to be killed.
+ *
+ *     node builder-child.ts <esbuild's binary> [uid]
+ */
+import { openSync } from 'node:fs'
+import { encodeFrame, FrameSplitter } from '../../runtime/contract/frame.ts'
+
+const [binary, uidText] = process.argv.slice(2)
+if (binary === undefined) throw new TypeError('Cannot start the builder: esbuild’s binary is not named')
+
+if (uidText === undefined) {
+  process.env.ESBUILD_BINARY_PATH = binary
+} else {
+  // Opened while it can be: a foreign uid cannot walk to it below a 0700 home, but may execute what is already open.
+  process.env.ESBUILD_BINARY_PATH = `/proc/self/fd/${openSync(binary, 'r')}`
+}
+// After the variable is set: esbuild reads it when it is loaded.
+const { initialize } = await import('esbuild')
+const { bundle } = await import('./bundle.ts')
+const { decodeUpload, encodeBundled, MAX_REQUEST_FRAME_BYTES } = await import('./builder-wire.ts')
+
+if (uidText !== undefined) {
+  const uid = Number(uidText)
+  process.setgroups?.([])
+  process.setgid?.(uid)
+  process.setuid?.(uid)
+}
+await initialize({})
+
+const splitter = new FrameSplitter(MAX_REQUEST_FRAME_BYTES)
+process.stdin.on('end', () => process.exit(0))
+process.stdin.on('data', async (chunk: Buffer) => {
+  for (const frame of splitter.push(chunk)) process.stdout.write(encodeBundled(await bundle(decodeUpload(frame))))
+})
+process.stdout.write(encodeFrame(null))

@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createAdaptorServer } from '@hono/node-server'
+import type { Logger } from 'pino'
+import { openLaneConnection } from '../../runtime/lane/connection.ts'
+import { FunctionLog } from '../../runtime/lane/function-log.ts'
+import { LaneView } from '../../runtime/lane/lane-view.ts'
+import { lanePrefix, MAIN_LANE } from '../../runtime/lane/scripts.ts'
+import { Submitter } from '../../runtime/lane/submitter.ts'
+import { DecisionLog } from '../autoscaler/decision-log.ts'
+import { LedgerClient } from '../billing/ledger-client.ts'
+import { ledgerSocketPath } from '../billing/socket-path.ts'
+import { createBuilder } from '../builder/builder.ts'
+import { FunctionDirectory } from '../registry/function-directory.ts'
+import { FunctionRegistry } from '../registry/function-registry.ts'
+import { KeyRegistry } from '../registry/key-registry.ts'
+import { Keyring } from '../registry/keyring.ts'
+import type { Store } from '../registry/open-store.ts'
+import { watchStoreChanges } from '../registry/store-changes.ts'
+import { TenantRegistry } from '../registry/tenant-registry.ts'
+import { StartError } from '../start-error.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { createApp } from './app.ts'
+import { fleetRoutes } from './fleet-routes.ts'
+import { createFunctionsRoutes } from './functions-routes.ts'
+import { createInvoke } from './invoke.ts'
+import { createLoadOnce } from './load-once.ts'
+import { logsRoutes } from './logs-routes.ts'
+import { rpcDoor } from './rpc-door.ts'
+import { createTenantsRoutes } from './tenants-routes.ts'
+import { urlDoor } from './url-door.ts'
+import { usageRoutes } from './usage-routes.ts'
+
+export interface GatewayOptions {
+  readonly host: string
+  readonly port: number
+  readonly laneUrl: string
+  readonly store: Store
+  readonly dataDir: string
+  /** 0: a worker is started when the first call comes, so none need be there now. */
+  readonly minWorkers: number
+  readonly metrics: Metrics
+  readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>
+}
+
+export interface Gateway {
+  readonly url: string
+  /** Why it should get no traffic now. */
+  notReady(): Promise<string[]>
+  /** Takes no new connections, answers what it has accepted, then closes. */
+  close(): Promise<void>
+}
+
+/** Callers that keep reading for longer than this while the gateway closes are cut off. */
+const CLOSE_GRACE_MS = 30_000
+
+/** Everything between a port and the lane. */
+export async function openGateway({ host, port, laneUrl, store, dataDir, minWorkers, metrics, log }: GatewayOptions): Promise<Gateway> {
+  await using releases = new AsyncDisposableStack()
+  const onError = (error: Error): void => log.debug({ err: error }, 'Lane connection of the gateway')
+  const submitter = releases.adopt(new Submitter({ url: laneUrl, gatewayId: `g-${randomBytes(6).toString('hex')}`, onError }), (it) => it.close())
+  await submitter.open()
+  const lane = releases.adopt(await new LaneView({ url: laneUrl, onError }).open(), (it) => it.close())
+  const logs = releases.adopt(new FunctionLog({ url: laneUrl, onError }), (it) => it.close())
+  const laneRedis = releases.adopt(openLaneConnection(laneUrl, 'decisions', onError), (it) => it.disconnect())
+
+  const registry = new FunctionRegistry({ store, dataDir })
+  const keyRegistry = new KeyRegistry({ store })
+  const tenants = new TenantRegistry({ store })
+  const functions = new FunctionDirectory({ functions: registry })
+  const keys = new Keyring({ keys: keyRegistry })
+  releases.use(await watchStoreChanges(store, [functions, keys]))
+  const builder = releases.use(createBuilder({ log }))
+
+  const invoke = createInvoke({ submit: (submission) => submitter.submit(submission), answered: metrics.invoked })
+  let closing = false
+  const notReady = async (): Promise<string[]> => {
+    const reasons: string[] = []
+    if (closing) reasons.push('the gateway is closing')
+    if (!submitter.connected) reasons.push('the lane does not answer')
+    else if (minWorkers > 0 && !(await lane.workers()).some(({ state }) => state === 'ready')) reasons.push('no worker is ready yet')
+    if (store.status !== 'ready') reasons.push('the store does not answer')
+    return reasons
+  }
+  const app = createApp({
+    log,
+    keys,
+    tenants,
+    urlDoor: urlDoor({ functions, keys, invoke }),
+    routes: [
+      rpcDoor({ functions, invoke }),
+      createFunctionsRoutes({ registry, builder, loadOnce: createLoadOnce({ submit: (submission) => submitter.submit(submission) }) }),
+      logsRoutes({ functions, logs, openReader: () => new FunctionLog({ url: laneUrl, onError }) }),
+      createTenantsRoutes({ tenants, keys: keyRegistry }),
+      usageRoutes({ ledger: new LedgerClient(ledgerSocketPath(dataDir)), now: Date.now }),
+      fleetRoutes({ lane, decisions: new DecisionLog(laneRedis, lanePrefix(MAIN_LANE)) }),
+    ],
+    notReady,
+  })
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  const url = await listen(server, host, port)
+  const opened = releases.move()
+  return {
+    url,
+    notReady,
+    async close() {
+      closing = true
+      const ended = new Promise<void>((resolve) => server.close(() => resolve()))
+      const cut = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
+      await ended
+      clearTimeout(cut)
+      await opened.disposeAsync()
+    },
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<string> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, host, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (error) {
+    throw new StartError(`Cannot listen on ${host}:${port}: ${whyNot(error as NodeJS.ErrnoException)}`)
+  }
+  const address = server.address() as AddressInfo
+  const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${name === '0.0.0.0' ? '127.0.0.1' : name}:${address.port}`
+}
+
+function whyNot(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return 'another program has that port. End it, or set ISOLANE_PORT to another one (0 takes any that is free).'
+    case 'EACCES':
+      return 'this user may not open that port. Set ISOLANE_PORT to one above 1023.'
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return 'this machine has no such address. Set ISOLANE_HOST to one it has; 0.0.0.0 means all of them.'
+    default:
+      return error.message
+  }
+}

@@ -1,0 +1,53 @@
+import { Problem } from './problem.ts'
+
+/**
+ * The whole body, never holding more than `maxBytes` of it.
+ *
+ * @throws Problem 413 naming the cap, as soon as it is known to be exceeded; 415 for a compressed body
+ */
+export async function readBody(request: Request, maxBytes: number): Promise<Buffer> {
+  const encoding = request.headers.get('content-encoding')
+  if (encoding !== null && encoding.toLowerCase() !== 'identity') {
+    throw new Problem({ status: 415, code: 'encoding_unsupported', detail: `Cannot read a body with Content-Encoding ${encoding}: send it as it is` })
+  }
+  if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes)
+  if (request.body === null) return Buffer.alloc(0)
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  // Leaving the loop early cancels the stream.
+  for await (const chunk of request.body) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw tooLarge(maxBytes)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** A small JSON object, as the routes under `/v1` take it. An empty body is an empty object. */
+export async function readJsonObject(request: Request, maxBytes = 64 * 1024): Promise<Record<string, unknown>> {
+  const text = (await readBody(request, maxBytes)).toString().trim()
+  if (text === '') return {}
+  return parseJsonObject(text, 'the body')
+}
+
+export function parseJsonObject(text: string, what: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new Problem({ status: 400, code: 'json_invalid', detail: `Cannot read ${what}: it is not JSON (${(error as Error).message})` })
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Problem({ status: 400, code: 'json_invalid', detail: `Cannot read ${what}: wanted a JSON object, got ${text.slice(0, 80)}` })
+  }
+  return value as Record<string, unknown>
+}
+
+function tooLarge(maxBytes: number): Problem {
+  return new Problem({
+    status: 413,
+    code: 'body_too_large',
+    detail: `Cannot take this body: it is over ${maxBytes} bytes, the most allowed here`,
+    extra: { maxBytes },
+  })
+}

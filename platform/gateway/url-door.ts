@@ -1,0 +1,108 @@
+import type { IncomingMessage } from 'node:http'
+import { Hono } from 'hono'
+import { MAX_INLINE_BODY_BYTES } from '../../runtime/contract/limits.ts'
+import { isName } from '../../runtime/contract/names.ts'
+import type { Resolved } from '../registry/function-directory.ts'
+import { answer } from './answer.ts'
+import { bearerToken, isolaneKey, KEY_NEEDED, type Keys, reaches } from './authenticate.ts'
+import { type Caller, type GatewayEnv, hasScope } from './caller.ts'
+import { noSuchFunction } from './functions-here.ts'
+import type { Invoke } from './invoke.ts'
+import { Problem } from './problem.ts'
+import { readBody } from './read-body.ts'
+
+/** Which version a name stands for: at once from memory, a promise when it must be read. */
+export interface Functions {
+  resolve(tenant: string, name: string, qualifier?: string): Resolved | undefined | Promise<Resolved | undefined>
+}
+
+export interface UrlDoorDeps {
+  readonly functions: Functions
+  readonly keys: Keys
+  readonly invoke: Invoke
+}
+
+const PATH = /^\/fn\/([^/?]+)\/([^/?]+)([^?]*)(\?.*)?$/
+const HOST = /^[A-Za-z0-9.\-_:[\]]{1,255}$/
+
+/** Fields between two hops, and those the gateway writes itself. */
+const NOT_PASSED_ON = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'isolane-key',
+  'x-forwarded-prefix',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+])
+
+/** `ANY /fn/{tenant}/{name}/{path…}`: the function's own URL. */
+export function urlDoor({ functions, keys, invoke }: UrlDoorDeps): Hono<GatewayEnv> {
+  return new Hono<GatewayEnv>().all('/fn/*', async (c) => {
+    const { incoming } = c.env
+    const [, tenant = '', name = '', path = '', query = ''] = PATH.exec(incoming.url ?? '') ?? []
+    if (!isName(tenant) || !isName(name)) throw noSuchFunction(name)
+    const found = functions.resolve(tenant, name)
+    const target = found instanceof Promise ? await found : found
+
+    const platformKey = isolaneKey(incoming) ?? bearerToken(incoming)
+    const known = platformKey === undefined ? undefined : keys.find(platformKey)
+    const caller = known instanceof Promise ? await known : known
+    mayCall(target, tenant, name, caller, incoming)
+    if (target === undefined) throw noSuchFunction(name)
+    if (incoming.headers.upgrade !== undefined) {
+      throw new Problem({
+        status: 501,
+        code: 'upgrade_not_supported',
+        detail: `Cannot upgrade this connection to ${JSON.stringify(incoming.headers.upgrade)}: functions speak plain HTTP`,
+      })
+    }
+
+    const prefix = `/fn/${tenant}/${name}`
+    const body = await readBody(incoming, MAX_INLINE_BODY_BYTES)
+    const host = HOST.test(incoming.headers.host ?? '') ? (incoming.headers.host as string) : 'localhost'
+    const proto = (incoming.socket as { encrypted?: boolean }).encrypted === true ? 'https' : 'http'
+    const isPlatformKey = caller !== undefined || platformKey?.startsWith('isl_') === true
+    const headers = passedOn(incoming, isPlatformKey)
+    headers.push(
+      ['x-forwarded-prefix', prefix],
+      ['x-forwarded-for', incoming.socket.remoteAddress ?? ''],
+      ['x-forwarded-proto', proto],
+      ['x-forwarded-host', host],
+    )
+    const url = `${proto}://${host}${path === '' ? '/' : path}${query}`
+    const answered = await invoke(target, 'http', { door: 'url', method: incoming.method ?? 'GET', url, headers }, body)
+    const owner = caller !== undefined && reaches(caller, tenant, name) && hasScope(caller, 'read')
+    return answer(answered, { prefix, owner })
+  })
+}
+
+/** Private is the default. A stranger learns nothing: not even whether the name exists. */
+function mayCall(target: Resolved | undefined, tenant: string, name: string, caller: Caller | undefined, incoming: IncomingMessage): void {
+  if (target?.access === 'public') return
+  if (incoming.method === 'OPTIONS' && incoming.headers['access-control-request-method'] !== undefined && caller === undefined) {
+    throw new Problem({ status: 403, code: 'cors_not_allowed', detail: 'Cannot answer this preflight: the function allows no other origins' })
+  }
+  if (caller === undefined) throw new Problem(KEY_NEEDED)
+  if (!hasScope(caller, 'invoke') || !reaches(caller, tenant, name)) throw noSuchFunction(name)
+}
+
+/** Whatever carried a platform key stays here; any other Authorization is the function's business. */
+function passedOn(incoming: IncomingMessage, dropAuthorization: boolean): [string, string][] {
+  const raw = incoming.rawHeaders
+  const headers: [string, string][] = []
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] as string).toLowerCase()
+    if (NOT_PASSED_ON.has(name) || (dropAuthorization && name === 'authorization')) continue
+    headers.push([name, raw[i + 1] as string])
+  }
+  return headers
+}

@@ -1,0 +1,156 @@
+// The platform process: Redis, controller, gateway, in the order they need each other, and back again. Which of them run
+// here is for ISOLANE_ROLES to say. SIGTERM or Ctrl-C: finish what was accepted, then end.
+import { randomBytes } from 'node:crypto'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { LaneView, type WorkerState } from '../runtime/lane/lane-view.ts'
+import { Controller } from './autoscaler/controller.ts'
+import { ExternalFleet } from './autoscaler/external-fleet.ts'
+import { ProcessFleet } from './autoscaler/process-fleet.ts'
+import { banner } from './banner.ts'
+import { LedgerProcess } from './billing/ledger-process.ts'
+import { type PlatformConfig, readConfig } from './config.ts'
+import { createDataDir } from './data-dir.ts'
+import { openGateway } from './gateway/gateway.ts'
+import { startEmbeddedRedis } from './redis/embedded-redis.ts'
+import { sweepArtifactFiles } from './registry/artifact-files.ts'
+import { ensureFirstKey, type FirstKey } from './registry/first-key.ts'
+import { openStore } from './registry/open-store.ts'
+import { StartError } from './start-error.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { serveMetrics } from './telemetry/metrics-server.ts'
+
+/** An estimate until the first worker has said what it offers. */
+const WORKER_MB = 4_096
+const SAY_AFTER_MS = 2_000
+
+const stopping = new AbortController()
+const stop = (): void => stopping.abort()
+process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', stop)
+// The launcher is gone, in whatever way: so is the platform.
+process.on('disconnect', stop)
+
+try {
+  await main(readConfig(process.env))
+  // Nothing is left to do; a handle that somebody else forgot shall not keep the process.
+  process.exit(0)
+} catch (error) {
+  if (!(error instanceof StartError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exit(1)
+}
+
+async function main(config: PlatformConfig): Promise<void> {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`)
+  const log = pino({ level: config.logLevel })
+  const dataDir = createDataDir(config.dataDir)
+  await using running = new AsyncDisposableStack()
+
+  let { redisUrl: laneUrl, storeUrl } = config
+  if (laneUrl === undefined) {
+    if (config.redisBinary === undefined)
+      throw new StartError('Cannot start Redis: no server was found. Start with "npm start", which finds or installs one, or set REDIS_URL.')
+    say('Starting Redis …')
+    const redis = running.use(await startEmbeddedRedis({ binary: config.redisBinary, dataDir, log }))
+    redis.onExit(({ role }) => {
+      log.fatal({ role }, 'A Redis server ended by itself: the platform ends with it')
+      stop()
+    })
+    laneUrl = redis.laneUrl
+    storeUrl = redis.storeUrl
+  } else if (storeUrl === undefined) {
+    say('One Redis for lane and store: deployments are as durable as its append-only file is set to be (ISOLANE_STORE_URL names another for them).')
+  }
+  const lane = laneUrl
+  const store = running.adopt(await openStore(storeUrl ?? lane).catch(asStartError), (it) => it.disconnect())
+  const env = { ...process.env, REDIS_URL: lane, ISOLANE_STORE_URL: storeUrl ?? lane, ISOLANE_DATA_DIR: dataDir, ISOLANE_LOG_LEVEL: config.logLevel }
+
+  const view = running.adopt(await new LaneView({ url: lane, onError: (error) => log.debug({ err: error }, 'Lane connection') }).open(), (it) =>
+    it.close(),
+  )
+  const metrics = createMetrics(view)
+  const metricsServer = running.adopt(
+    await serveMetrics({ host: config.host, port: config.metricsPort, anyPortWillDo: config.metricsPortIsDefault, registry: metrics.registry }),
+    (it) => it.close(),
+  )
+
+  let firstKey: FirstKey = { origin: 'existing' }
+  if (config.roles.has('controller')) {
+    firstKey = await ensureFirstKey({ store, dataDir, adminKey: config.adminKey })
+    await sweepArtifactFiles(store, dataDir, Date.now())
+    running.adopt(new LedgerProcess({ env, log }), (it) => it.stop())
+    const fleet = config.roles.has('worker')
+      ? new ProcessFleet({ command: { module: new URL('../runtime/main.ts', import.meta.url), env: workerEnvironment(env) }, log })
+      : new ExternalFleet({ log })
+    const { minWorkers, maxWorkers } = config
+    if (config.roles.has('worker')) say(`Starting workers (${minWorkers} to ${maxWorkers}) …`)
+    running.adopt(
+      new Controller({ laneUrl: lane, fleet, minWorkers, maxWorkers, workerMb: WORKER_MB, owner: `c-${randomBytes(6).toString('hex')}`, log }),
+      (it) => it.stop(),
+    )
+  }
+  const gateway = config.roles.has('gateway')
+    ? running.adopt(
+        await openGateway({ host: config.host, port: config.port, laneUrl: lane, store, dataDir, minWorkers: config.minWorkers, metrics, log }),
+        (it) => it.close(),
+      )
+    : undefined
+  running.defer(noteWhere(dataDir, { url: gateway?.url, metricsPort: metricsServer.port }))
+
+  if (gateway !== undefined && (await ready(() => gateway.notReady(), say))) {
+    const workers = await view.workers()
+    const facts = { url: gateway.url, firstKey, dataDir, metricsUrl: `http://${config.host}:${metricsServer.port}/metrics`, cwd: process.cwd() }
+    say(banner({ ...facts, workers: workers.filter(({ state }) => state === 'ready').length, walls: wallsOf(workers) }))
+  } else if (gateway === undefined) {
+    say(`isolane runs here as ${[...config.roles].join(' and ')}; metrics on port ${metricsServer.port}`)
+  }
+  await untilAborted(stopping.signal)
+  say('Ending: answering what was accepted …')
+}
+
+/** A worker needs the lane, the store and the data; what opens the platform to callers is none of its business. */
+function workerEnvironment({ ISOLANE_ADMIN_KEY: _, ...env }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return env
+}
+
+/** Waits for readiness, and says what for when it takes long. */
+async function ready(notReady: () => Promise<string[]>, say: (line: string) => void): Promise<boolean> {
+  const startedAt = performance.now()
+  let said = ''
+  while (!stopping.signal.aborted) {
+    const reasons = (await notReady()).join(', ')
+    if (reasons === '') return true
+    if (performance.now() - startedAt > SAY_AFTER_MS && reasons !== said) {
+      said = reasons
+      say(`Waiting: ${reasons} …`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+  return false
+}
+
+/** The walls that hold around every worker's cells. */
+function wallsOf(workers: readonly WorkerState[]): readonly string[] | undefined {
+  const [first, ...others] = workers
+  return first?.walls.filter((wall) => others.every(({ walls }) => walls.includes(wall)))
+}
+
+/** `platform.json` in the data directory: where this platform is, for scripts. */
+function noteWhere(dataDir: string, where: { url: string | undefined; metricsPort: number }): () => void {
+  const path = join(dataDir, 'platform.json')
+  writeFileSync(`${path}.${process.pid}`, `${JSON.stringify({ pid: process.pid, ...where })}\n`, { mode: 0o600 })
+  renameSync(`${path}.${process.pid}`, path)
+  return () => rmSync(path, { force: true })
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+function asStartError(error: Error): never {
+  throw new StartError(`${error.message}\nREDIS_URL and ISOLANE_STORE_URL say where Redis is; without them isolane starts its own.`)
+}

@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+
+/** The three files a cell is started from. */
+export interface CellAssets {
+  readonly cellPath: string
+  readonly snapshotPath: string
+  readonly addonPath: string
+}
+
+const RUNTIME = fileURLToPath(new URL('..', import.meta.url))
+const SOURCES = ['cell/**/*.ts', 'contract/**/*.ts', 'jail/**/*.ts', 'prelude/**/*.ts']
+
+/**
+ * Builds what cells need, or finds it built: kept by a hash of the sources and of the engine, so that a changed file, a
+ * new Node or a new isolated-vm makes new ones. Several workers may do this at once: each writes aside and renames.
+ */
+export async function cellAssets(dataDir: string): Promise<CellAssets> {
+  const addonPath = isolatedVmAddon()
+  const folder = join(dataDir, 'runtime', sourceHash(addonPath))
+  const cellPath = join(folder, 'cell.js')
+  const snapshotPath = join(folder, 'prelude.snapshot')
+  mkdirSync(folder, { recursive: true })
+  if (!existsSync(cellPath)) await buildCell(cellPath)
+  if (!existsSync(snapshotPath)) await buildSnapshotFile(snapshotPath)
+  return { cellPath, snapshotPath, addonPath }
+}
+
+function sourceHash(addonPath: string): string {
+  const hash = createHash('sha256').update(`${process.version} ${process.versions.v8} ${addonPath}`)
+  for (const file of SOURCES.flatMap((pattern) => globSync(pattern, { cwd: RUNTIME })).sort()) {
+    hash.update(file).update(readFileSync(join(RUNTIME, file)))
+  }
+  hash.update(readFileSync(join(RUNTIME, '..', 'package-lock.json')))
+  return hash.digest('hex').slice(0, 16)
+}
+
+/** The addon itself: its package would look for it in folders a cell may not read. */
+function isolatedVmAddon(): string {
+  const require = createRequire(import.meta.url)
+  const folder = dirname(require.resolve('isolated-vm/package.json'))
+  const { path } = createRequire(join(folder, 'package.json'))('node-gyp-build') as { path: (folder: string) => string }
+  return path(folder)
+}
+
+async function buildCell(cellPath: string): Promise<void> {
+  const { outputFiles } = await build({
+    entryPoints: [join(RUNTIME, 'cell/main.ts')],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node26',
+    logLevel: 'silent',
+  })
+  writeAside(cellPath, outputFiles[0]?.contents as Uint8Array)
+}
+
+/** In a process of its own: a prelude that cannot be snapshot ends the process that tries. */
+async function buildSnapshotFile(snapshotPath: string): Promise<void> {
+  const aside = `${snapshotPath}.${process.pid}`
+  await promisify(execFile)(process.execPath, ['--no-node-snapshot', join(RUNTIME, 'cell/build-snapshot.ts'), aside])
+  renameSync(aside, snapshotPath)
+}
+
+function writeAside(path: string, contents: Uint8Array): void {
+  const aside = `${path}.${process.pid}`
+  writeFileSync(aside, contents)
+  renameSync(aside, path)
+}

@@ -1,0 +1,51 @@
+import { cpus, totalmem } from 'node:os'
+import { isAbsolute, resolve } from 'node:path'
+
+/** Every setting of a worker process. Nothing else in `runtime/` reads the environment. */
+export interface WorkerConfig {
+  /** Unique among live workers; made up when a worker is started by hand. */
+  readonly workerId: string
+  readonly laneUrl: string
+  readonly storeUrl: string
+  readonly dataDir: string
+  readonly logLevel: LogLevel
+  /** Resident memory the worker keeps its cells within. */
+  readonly memoryBudgetMb: number
+}
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+const WORKER_ID = /^w[a-z0-9-]{1,40}$/
+
+export function readWorkerConfig(env: NodeJS.ProcessEnv, pid: number): WorkerConfig {
+  const workerId = env.ISOLANE_WORKER_ID ?? `w-${pid.toString(36)}-${Date.now().toString(36)}`
+  if (!WORKER_ID.test(workerId)) throw wanted('ISOLANE_WORKER_ID', '"w" and up to 40 of a-z, 0-9 and "-"', workerId)
+  const laneUrl = env.REDIS_URL
+  if (laneUrl === undefined) throw wanted('REDIS_URL', 'the lane: redis://host:port, rediss://… or a unix socket path', undefined)
+  const logLevel = env.ISOLANE_LOG_LEVEL ?? 'info'
+  if (!LOG_LEVELS.includes(logLevel as LogLevel)) throw wanted('ISOLANE_LOG_LEVEL', `one of ${LOG_LEVELS.join(', ')}`, logLevel)
+  const dataDir = env.ISOLANE_DATA_DIR ?? '.isolane'
+  return Object.freeze({
+    workerId,
+    laneUrl: checkUrl('REDIS_URL', laneUrl),
+    storeUrl: checkUrl('ISOLANE_STORE_URL', env.ISOLANE_STORE_URL ?? laneUrl),
+    dataDir: resolve(dataDir),
+    logLevel: logLevel as LogLevel,
+    memoryBudgetMb: memoryBudgetMb(totalmem() / 1_048_576, cpus().length),
+  })
+}
+
+/** Six tenths of the machine, shared by one worker per core; never so little that nothing fits, never more than one core can use. */
+export function memoryBudgetMb(machineMb: number, cores: number): number {
+  return Math.round(Math.min(4_096, Math.max(256, (machineMb * 0.6) / Math.max(1, cores))))
+}
+
+function checkUrl(name: string, url: string): string {
+  if (!isAbsolute(url) && !/^rediss?:\/\/./.test(url)) throw wanted(name, 'redis://host:port, rediss://… or an absolute unix socket path', url)
+  return url
+}
+
+function wanted(name: string, what: string, got: string | undefined): RangeError {
+  return new RangeError(`Cannot start the worker: ${name} must be ${what}; current value is ${got === undefined ? 'not set' : JSON.stringify(got)}`)
+}

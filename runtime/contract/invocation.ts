@@ -1,0 +1,50 @@
+import { isVersionId } from './function-version.ts'
+import { asInteger, asName, asObject, asString, ContractError } from './parse.ts'
+
+export const TRIGGERS = ['http', 'rpc', 'async', 'schedule', 'loadtest', 'deploy', 'invoke'] as const
+export type Trigger = (typeof TRIGGERS)[number]
+
+/** Which door the event came through; the prelude shapes the handler's arguments and its reply by it. */
+export type Door = 'url' | 'rpc'
+
+/**
+ * One request to run one version, as gateway and worker speak of it. The event itself (head as text, body as
+ * bytes) travels beside it and is opened by nobody but the isolate.
+ */
+export interface Invocation {
+  /** UUIDv7. */
+  readonly id: string
+  /** 1 for the first try. */
+  readonly attempt: number
+  readonly tenant: string
+  readonly name: string
+  readonly version: number
+  readonly versionId: string
+  readonly trigger: Trigger
+  readonly door: Door
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+export function isInvocationId(value: unknown): value is string {
+  return typeof value === 'string' && UUID.test(value)
+}
+
+export function parseInvocation(value: unknown): Invocation {
+  const record = asObject(value, 'invocation')
+  if (!isInvocationId(record.id)) throw new ContractError('id', record.id, 'a UUID')
+  if (!isVersionId(record.versionId)) throw new ContractError('versionId', record.versionId, '16 to 64 hex digits')
+  const trigger = asString(record.trigger, 'trigger') as Trigger
+  if (!TRIGGERS.includes(trigger)) throw new ContractError('trigger', trigger, TRIGGERS.join(', '))
+  if (record.door !== 'url' && record.door !== 'rpc') throw new ContractError('door', record.door, '"url" or "rpc"')
+  return {
+    id: record.id,
+    attempt: asInteger(record.attempt, 'attempt', 1, 1_000_000),
+    tenant: asName(record.tenant, 'tenant'),
+    name: asName(record.name, 'name'),
+    version: asInteger(record.version, 'version', 1, 2 ** 31),
+    versionId: record.versionId,
+    trigger,
+    door: record.door,
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Everything that can cross the isolate wall, on one page.
+ *
+ * Inward, the cell calls the guest's one entry function, once per slice:
+ *
+ *     entry(kind, call, text, body, extra)
+ *
+ * Outward, the guest calls its one plain callback, which returns undefined at once and never throws:
+ *
+ *     post(kind, call, text, body, extra)
+ *
+ * `call` numbers the invocation within its sandbox; nothing else identifies it inside. Strings and ArrayBuffers
+ * only: no isolated-vm handle, no object of the host. Both directions are checked on the privileged side; what
+ * the prelude checks is for the author's convenience.
+ */
+
+/** Inward, by `kind`. */
+export interface GuestEntry {
+  /** Once, before anything else: `extra` is the module function, `text` a LoadSpec, `body` 32 random bytes. Answers `loaded` or `failed`. */
+  load: LoadSpec
+  /** Start the handler: `text` is an EventHead, `body` the event's bytes. */
+  invoke: EventHead
+  /** A host call came back: `extra` is its number, `text` a HostReply, `body` its bytes. */
+  settle: HostReply
+  /** A timer of this call fired: `extra` is its number. */
+  timer: undefined
+  /** The call is over from outside (deadline, caller gone): `text` is the reason. Fires its AbortSignal. */
+  abort: string
+}
+
+/** Outward, by `kind`. */
+export interface GuestPost {
+  /** The module is ready: `text` is a LoadReport. */
+  loaded: LoadReport
+  /** The module's top level or the handler failed: `text` is a ThrownError (contract/outcome.ts). */
+  failed: string
+  /** The handler's answer: `text` is a ReplyHead, `body` its bytes or text. */
+  result: ReplyHead
+  /** A host call: `extra` is its number, `text` a HostCall, `body` its bytes. */
+  call: HostCall
+  /** Wake this call: `extra` is the timer's number, `text` the delay in ms. A repeating timer asks anew each time. */
+  timer: string
+  /** Forget that timer: `extra` is its number. */
+  untimer: undefined
+  /** A line of the function's log: `text` is `level message`. */
+  log: string
+}
+
+export interface LoadSpec {
+  readonly tenant: string
+  readonly name: string
+  readonly version: number
+  /** Forces a style; absent: found by the rules of the handler contract. */
+  readonly style?: 'fetch' | 'event' | 'lambda'
+  readonly env: Readonly<Record<string, string>>
+}
+
+export interface LoadReport {
+  readonly style: 'fetch' | 'event' | 'lambda'
+  readonly exports: readonly string[]
+  /** Something the author should know, such as a `handler` that is never called. */
+  readonly warning?: string
+}
+
+/** What a handler's arguments are made from. Header names are lower case; a repeated header is a repeated pair. */
+export type EventHead =
+  | {
+      readonly door: 'url'
+      readonly id: string
+      readonly deadlineAt: number
+      readonly method: string
+      /** Absolute, as the function should see it: path after the function's own prefix, raw percent-encoding kept. */
+      readonly url: string
+      readonly headers: readonly (readonly [string, string])[]
+    }
+  | {
+      /** The body is JSON text; absent means `null`. */
+      readonly door: 'rpc'
+      readonly id: string
+      readonly deadlineAt: number
+      readonly headers: readonly (readonly [string, string])[]
+    }
+
+/** `http`: a response. `json`: a value, whose text is the body (rpc door, event and lambda styles). */
+export type ReplyHead =
+  | { readonly kind: 'http'; readonly status: number; readonly headers: readonly (readonly [string, string])[] }
+  | { readonly kind: 'json' }
+
+export interface HostCall {
+  readonly op: string
+  readonly args: unknown
+}
+
+export type HostReply = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly name: string; readonly message: string }
+
+/** Counted in the prelude, and again by the cell, which ends the slice that goes over. */
+export const MAX_POSTS_PER_SLICE = 10_000
+export const MAX_LOG_LINE_CHARS = 4_096
+export const MAX_LOG_BYTES_PER_CALL = 64 * 1024
+export const MAX_TIMERS_PER_CALL = 1_000

@@ -1,0 +1,180 @@
+import type { Redis } from 'ioredis'
+import { openLaneConnection, type RedisUrl } from './connection.ts'
+import { lanePrefix, MAIN_LANE, runVerb } from './scripts.ts'
+import { isConnectionError } from './stream-reader.ts'
+
+/** Counters, gauges and their time integrals since the lane began. Rates and averages are differences of two of these. */
+export interface LaneSignals {
+  /** Milliseconds since 1970 on the lane's clock. */
+  readonly now: number
+  readonly queued: number
+  readonly queuedMb: number
+  readonly queuedCpuMilli: number
+  readonly inFlight: number
+  readonly inFlightMb: number
+  readonly inFlightCpuMilli: number
+  readonly arrivals: number
+  readonly settled: number
+  /** Turned away for want of capacity. */
+  readonly refused: number
+  readonly runMs: number
+  readonly cpuMs: number
+  readonly queuedMs: number
+  readonly inFlightMs: number
+  readonly inFlightMbMs: number
+  readonly inFlightCpuMilliMs: number
+}
+
+export interface WorkerState {
+  readonly id: string
+  readonly state: 'ready' | 'draining' | 'stale'
+  readonly pid: number
+  readonly capacityMb: number
+  readonly freeMb: number
+  readonly freeCpuMilli: number
+  readonly running: number
+  readonly cells: number
+  readonly sandboxes: number
+  readonly rssMb: number
+  readonly walls: readonly string[]
+  readonly beatAgeMs: number
+}
+
+const STALE_MS = 750
+const POKE_BLOCK_MS = 5_000
+
+/** The lane as its controller sees it: what goes on, and the few levers there are. */
+export class LaneView {
+  readonly #url: RedisUrl
+  readonly #prefix: string
+  readonly #redis: Redis
+  readonly #onError: (error: Error) => void
+  #pokes: Redis | undefined
+  #lastPoke = '$'
+
+  constructor({ url, lane = MAIN_LANE, onError }: { url: RedisUrl; lane?: string; onError: (error: Error) => void }) {
+    this.#url = url
+    this.#prefix = lanePrefix(lane)
+    this.#onError = onError
+    this.#redis = openLaneConnection(url, 'controller', onError)
+  }
+
+  async open(): Promise<this> {
+    if (this.#redis.status !== 'ready') await new Promise<void>((resolve) => this.#redis.once('ready', resolve))
+    return this
+  }
+
+  async signals(): Promise<LaneSignals> {
+    const [now, sum] = await this.#timed((pipeline) => pipeline.hgetall(`${this.#prefix}sum`))
+    const read = (name: string): number => Number((sum as Record<string, string>)[name] ?? 0)
+    // The integrals stand as of the last script; carry them on to now.
+    const since = Math.max(0, now - (read('at') || now))
+    const carried = (integral: string, gauge: string): number => read(integral) + since * read(gauge)
+    return {
+      now,
+      queued: read('queued'),
+      queuedMb: read('queuedMb'),
+      queuedCpuMilli: read('queuedCpu'),
+      inFlight: read('inFlight'),
+      inFlightMb: read('inFlightMb'),
+      inFlightCpuMilli: read('inFlightCpu'),
+      arrivals: read('arrivals'),
+      settled: read('settled'),
+      refused: read('refused'),
+      runMs: read('runMs'),
+      cpuMs: read('cpuMs'),
+      queuedMs: carried('queuedMs', 'queued'),
+      inFlightMs: carried('inFlightMs', 'inFlight'),
+      inFlightMbMs: carried('inFlightMbMs', 'inFlightMb'),
+      inFlightCpuMilliMs: carried('inFlightCpuMs', 'inFlightCpu'),
+    }
+  }
+
+  async workers(): Promise<WorkerState[]> {
+    const [now, caps, infos] = (await this.#timed((pipeline) => pipeline.hgetall(`${this.#prefix}cap`).hgetall(`${this.#prefix}info`))) as [
+      number,
+      Record<string, string>,
+      Record<string, string>,
+    ]
+    return Object.entries(caps)
+      .map(([id, cap]) => toWorkerState(id, cap, infos[id] ?? '{}', now))
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  async drain(workerId: string): Promise<void> {
+    await runVerb(this.#redis, this.#prefix, 'drain', [workerId, 'd'])
+  }
+
+  async undrain(workerId: string): Promise<void> {
+    await runVerb(this.#redis, this.#prefix, 'drain', [workerId, 'r'])
+  }
+
+  /** Ends leases of dead workers and waits that took too long; returns how many. */
+  async reap(): Promise<number> {
+    const [lost, expired] = (await runVerb(this.#redis, this.#prefix, 'reap', [])) as [number, number, number]
+    return lost + expired
+  }
+
+  async configure(functionKey: string, revision: number, maxConcurrency: number): Promise<void> {
+    await runVerb(this.#redis, this.#prefix, 'configure', [functionKey, revision, maxConcurrency])
+  }
+
+  /** Resolves when work waits for want of capacity, or when the signal aborts. */
+  async nextPoke(signal: AbortSignal): Promise<void> {
+    this.#pokes ??= openLaneConnection(this.#url, 'pokes', this.#onError)
+    const pokes = this.#pokes
+    while (!signal.aborted) {
+      try {
+        if (pokes.status !== 'ready') await new Promise<void>((resolve) => pokes.once('ready', resolve))
+        const reply = (await pokes.xread('BLOCK', POKE_BLOCK_MS, 'STREAMS', `${this.#prefix}poke`, this.#lastPoke)) as
+          | [string, [string, string[]][]][]
+          | null
+        const last = reply?.[0]?.[1].at(-1)
+        if (last === undefined) continue
+        this.#lastPoke = last[0]
+        return
+      } catch (error) {
+        if (!isConnectionError(error)) throw error
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    }
+  }
+
+  close(): void {
+    this.#redis.disconnect()
+    this.#pokes?.disconnect()
+  }
+
+  async #timed(queue: (pipeline: ReturnType<Redis['multi']>) => unknown): Promise<[number, ...unknown[]]> {
+    const pipeline = this.#redis.multi()
+    pipeline.time()
+    queue(pipeline)
+    const results = (await pipeline.exec()) ?? []
+    const values = results.map(([error, value]) => {
+      if (error !== null) throw error
+      return value
+    })
+    const [seconds, micros] = values[0] as [string, string]
+    return [Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000), ...values.slice(1)]
+  }
+}
+
+function toWorkerState(id: string, cap: string, infoText: string, now: number): WorkerState {
+  const [, capacityMb, freeMb, freeCpuMilli, running, state, beat] = cap.split('|') as [string, string, string, string, string, string, string]
+  const info = JSON.parse(infoText) as { pid?: number; cells?: number; sandboxes?: number; rssMb?: number; walls?: string[] }
+  const beatAgeMs = Math.max(0, now - Number(beat))
+  return {
+    id,
+    state: state === 'd' ? 'draining' : beatAgeMs > STALE_MS ? 'stale' : 'ready',
+    pid: info.pid ?? 0,
+    capacityMb: Number(capacityMb),
+    freeMb: Number(freeMb),
+    freeCpuMilli: Number(freeCpuMilli),
+    running: Number(running),
+    cells: info.cells ?? 0,
+    sandboxes: info.sandboxes ?? 0,
+    rssMb: info.rssMb ?? 0,
+    walls: info.walls ?? [],
+    beatAgeMs,
+  }
+}

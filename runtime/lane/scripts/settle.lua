@@ -1,0 +1,45 @@
+-- settle: result and usage record out, lease back, and the next work handed out, in one step.
+-- Acts only on leases this worker holds under this epoch: a second settle of the same attempt changes nothing.
+--
+-- ARGV  worker, epoch, id of the last inbox entry it has read ('' for none), resident report ('' or 'versionId=riders,...'),
+--       then per item: id/attempt, 'cpuMs|waitMs|runMs', reply frame, usage record
+-- Returns 'gone' when the lane no longer knows this worker and epoch; else one number per item: 1 settled, 0 not its lease
+local worker = held_by(ARGV[1], ARGV[2])
+if not worker then return 'gone' end
+if ARGV[3] ~= '' then call('XTRIM', P .. 'inbox:' .. worker.id, 'MINID', ARGV[3]) end
+for id, riders in string.gmatch(ARGV[4], '(%x+)=(%d+)') do
+  local v = load_version(id)
+  v.resident[worker.id] = tonumber(riders)
+  v.write['r:' .. worker.id] = riders
+  changed_versions[id] = v
+end
+
+local keys = {}
+for i = 5, #ARGV, 4 do keys[#keys + 1] = ARGV[i] end
+if #keys == 0 then claim(16); commit(); return {} end
+local leases = call('HMGET', P .. 'lease:' .. worker.id, unpack(keys))
+local answers, touched = {}, {}
+
+for i, text in ipairs(leases) do
+  local at = 5 + (i - 1) * 4
+  if text and not touched[ARGV[at]] then
+    local lease = head_of(text)
+    touched[ARGV[at]] = true
+    release(worker.id, lease)
+    local cpu, wait, run = string.match(ARGV[at + 1], '^([^|]*)|([^|]*)|([^|]*)$')
+    observe(load_version(lease.version_id), tonumber(cpu), tonumber(wait))
+    sum.settled, sum.runMs, sum.cpuMs = sum.settled + 1, sum.runMs + tonumber(run), sum.cpuMs + tonumber(cpu)
+    push(out, P .. 'replies:' .. lease.gateway, 'f:' .. lease.key, ARGV[at + 2])
+    records[#records + 1] = ARGV[at + 3]
+    answers[i] = 1
+  else
+    answers[i] = 0
+  end
+end
+-- Functions that were at their cap may start again.
+if sum.queued > 0 then
+  for _, f in pairs(functions) do if f.queued > 0 then file_ready(f) end end
+  claim(16)
+end
+commit()
+return answers

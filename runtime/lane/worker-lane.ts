@@ -1,0 +1,228 @@
+import type { Redis } from 'ioredis'
+import type { UsageRecord } from '../contract/usage.ts'
+import { connected, openLaneConnection, type RedisUrl } from './connection.ts'
+import { lanePrefix, MAIN_LANE, runVerb } from './scripts.ts'
+import { isConnectionError, type StreamEntry, StreamReader } from './stream-reader.ts'
+import { TurnBatch } from './turn-batch.ts'
+
+/** Work handed to this worker. */
+export interface Claim {
+  /** id/attempt: what it is settled by. */
+  readonly key: string
+  /** On the lane's clock. */
+  readonly acceptedAt: number
+  readonly startedAt: number
+  /** What is left of its deadline, counted from `startedAt`; two machines' clocks are never subtracted. */
+  readonly leftMs: number
+  /** The submitted invocation frame. */
+  readonly frame: Buffer
+}
+
+export interface Settlement {
+  readonly key: string
+  readonly cpuMs: number
+  /** Time spent waiting for the host (timers, host calls): with cpuMs it gives the version's share of a core. */
+  readonly waitMs: number
+  readonly runMs: number
+  /** A reply frame (contract/reply.ts). */
+  readonly frame: Buffer
+  readonly record: UsageRecord
+}
+
+/** What a worker tells about itself with every beat. */
+export interface WorkerInfo {
+  readonly pid: number
+  readonly cells: number
+  readonly sandboxes: number
+  readonly rssMb: number
+  /** Which walls hold around its cells. */
+  readonly walls: readonly string[]
+}
+
+export interface WorkerLaneOptions {
+  readonly url: RedisUrl
+  readonly workerId: string
+  readonly lane?: string
+  /** Memory it offers now, in MB of booked riders. */
+  readonly capacityMb: () => number
+  readonly info: () => WorkerInfo
+  /** Riders of warm and busy sandboxes per version; `changed` gives only what changed since the last call. */
+  readonly resident: (which: 'all' | 'changed') => ReadonlyMap<string, number>
+  readonly onClaim: (claim: Claim) => void
+  /** The lane has given this worker up: whatever it runs is somebody else's, or lost. It joins again by itself. */
+  readonly onGone: () => void
+  readonly onState: (state: 'ready' | 'draining') => void
+  readonly onError: (error: Error) => void
+}
+
+const CPU_MILLI = 1_000
+const BEAT_MS = 250
+/** After this long without a good beat the lane may be about to give this worker's work away: enter no isolate. */
+const FRESH_MS = 1_500
+
+/** A worker's side of the lane: offers capacity, takes claims, settles. */
+export class WorkerLane {
+  readonly #options: WorkerLaneOptions
+  readonly #prefix: string
+  readonly #redis: Redis
+  readonly #batch: TurnBatch<Settlement>
+  #reader: StreamReader | undefined
+  #epoch = ''
+  #lastGoodBeat = Number.NEGATIVE_INFINITY
+  #unsure: Settlement[] = []
+  #beats: NodeJS.Timeout | undefined
+  #beating = false
+  #closed = false
+  #settling = 0
+  #settled: (() => void) | undefined
+
+  constructor(options: WorkerLaneOptions) {
+    this.#options = options
+    this.#prefix = lanePrefix(options.lane ?? MAIN_LANE)
+    this.#redis = openLaneConnection(options.url, `worker:${options.workerId}`, options.onError)
+    this.#batch = new TurnBatch(
+      (items) => void this.#send(items),
+      (item) => item.frame.length,
+    )
+  }
+
+  async join(): Promise<void> {
+    await connected(this.#redis)
+    await this.#enter()
+    this.#beats = setInterval(() => void this.#beat(), BEAT_MS)
+  }
+
+  /** The lane heard from this worker recently enough that nobody else has its work. */
+  get fresh(): boolean {
+    return performance.now() - this.#lastGoodBeat < FRESH_MS
+  }
+
+  settle(item: Settlement): void {
+    this.#settling++
+    this.#batch.add(item)
+  }
+
+  async drain(): Promise<void> {
+    await runVerb(this.#redis, this.#prefix, 'drain', [this.#options.workerId, 'd'])
+  }
+
+  /** Everything settled has reached the lane. */
+  async flushed(): Promise<void> {
+    if (this.#settling > 0) await new Promise<void>((resolve) => (this.#settled = resolve))
+  }
+
+  async leave(): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#beats)
+    try {
+      await runVerb(this.#redis, this.#prefix, 'leave', [this.#options.workerId, this.#epoch])
+    } catch (error) {
+      this.#options.onError(error as Error)
+    }
+    this.#reader?.stop()
+    this.#redis.disconnect()
+  }
+
+  async #enter(): Promise<void> {
+    const { workerId, capacityMb, info, url, onError } = this.#options
+    this.#epoch = String(await runVerb(this.#redis, this.#prefix, 'join', [workerId, Math.floor(capacityMb()), CPU_MILLI, JSON.stringify(info())]))
+    this.#lastGoodBeat = performance.now()
+    this.#reader?.stop()
+    this.#reader = new StreamReader({
+      redis: openLaneConnection(url, `inbox:${workerId}`, onError),
+      key: `${this.#prefix}inbox:${workerId}`,
+      from: '0',
+      onEntries: (entries) => this.#receive(entries),
+      onCaughtUp: () => this.#sendAgain(),
+    })
+    void this.#reader.run().catch(onError)
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#beating || this.#closed) return
+    this.#beating = true
+    const { workerId, capacityMb, info, resident, onState, onError } = this.#options
+    const sentAt = performance.now()
+    try {
+      const answer = await runVerb(this.#redis, this.#prefix, 'beat', [
+        workerId,
+        this.#epoch,
+        this.#reader?.lastId ?? '',
+        Math.floor(capacityMb()),
+        JSON.stringify(info()),
+        residentReport(resident('all')),
+      ])
+      if (answer === 'gone') await this.#rejoin()
+      else {
+        // From when it was sent: the answer may have been long under way.
+        this.#lastGoodBeat = sentAt
+        onState(answer === 'r' ? 'ready' : 'draining')
+      }
+    } catch (error) {
+      if (!isConnectionError(error)) onError(error as Error)
+    } finally {
+      this.#beating = false
+    }
+  }
+
+  async #rejoin(): Promise<void> {
+    if (this.#closed) return
+    this.#unsure = []
+    this.#options.onGone()
+    await this.#enter()
+  }
+
+  async #send(items: Settlement[]): Promise<void> {
+    const { workerId, resident, onError } = this.#options
+    const args: (string | Buffer)[] = [workerId, this.#epoch, this.#reader?.lastId ?? '', residentReport(resident('changed'))]
+    for (const item of items) {
+      args.push(item.key, `${item.cpuMs.toFixed(3)}|${item.waitMs.toFixed(3)}|${item.runMs.toFixed(3)}`, item.frame, JSON.stringify(item.record))
+    }
+    try {
+      const answer = await runVerb(this.#redis, this.#prefix, 'settle', args)
+      this.#done(items.length)
+      if (answer === 'gone') await this.#rejoin()
+    } catch (error) {
+      if (isConnectionError(error)) this.#unsure.push(...items)
+      else {
+        onError(error as Error)
+        this.#done(items.length)
+      }
+    }
+  }
+
+  #done(count: number): void {
+    this.#settling -= count
+    if (this.#settling === 0) this.#settled?.()
+  }
+
+  /** Settling twice changes nothing, so what is unsure is simply said again. */
+  #sendAgain(): void {
+    const items = this.#unsure
+    this.#unsure = []
+    for (const item of items) this.#batch.add(item)
+  }
+
+  #receive(entries: StreamEntry[]): void {
+    for (const { fields } of entries) {
+      for (let i = 0; i + 1 < fields.length; i += 2) {
+        const meta = (fields[i] as Buffer).toString('latin1').split('|')
+        if (meta.length !== 4) continue
+        const [key, acceptedAt, startedAt, leftMs] = meta as [string, string, string, string]
+        this.#options.onClaim({
+          key,
+          acceptedAt: Number(acceptedAt),
+          startedAt: Number(startedAt),
+          leftMs: Number(leftMs),
+          frame: fields[i + 1] as Buffer,
+        })
+      }
+    }
+  }
+}
+
+function residentReport(resident: ReadonlyMap<string, number>): string {
+  let text = ''
+  for (const [versionId, riders] of resident) text += `${text === '' ? '' : ','}${versionId}=${riders}`
+  return text
+}

@@ -1,0 +1,75 @@
+import type { EventHead, GuestEntry } from '../contract/messages.ts'
+import { abortCallSignal } from './abort.ts'
+import { type Call, endCall, enterCall, findCall, openCall } from './call.ts'
+import { eventArgs } from './event-args.ts'
+import { type LoadedFunction, load } from './load.ts'
+import { jsonParse, reflectApply, SafeError } from './primordials.ts'
+import { isThenable, react } from './promise.ts'
+import { answer, fail } from './reply.ts'
+import { responseParts } from './response.ts'
+import { dropTimers, fireTimer } from './timers.ts'
+import { beginSliceMeter } from './wall.ts'
+
+let loaded: LoadedFunction | undefined
+
+/** The one way in. Everything it may be called with is in contract/messages.ts; it never throws and returns nothing. */
+export function entry(kind: keyof GuestEntry, number: number, text?: string, body?: string | ArrayBuffer, extra?: unknown): void {
+  beginSliceMeter()
+  const isNew = kind === 'load' || kind === 'invoke'
+  const call = isNew ? openCall(number) : findCall(number)
+  if (call === undefined) return
+  enterCall(call)
+  try {
+    enter(kind, call, text, body, extra)
+  } catch (error) {
+    fail(call, error)
+  }
+}
+
+function enter(kind: keyof GuestEntry, call: Call, text: string | undefined, body: string | ArrayBuffer | undefined, extra: unknown): void {
+  switch (kind) {
+    case 'load':
+      loaded = load(call, text as string, body as ArrayBuffer, extra)
+      return
+    case 'invoke':
+      invoke(call, jsonParse(text as string) as EventHead, body)
+      return
+    case 'timer':
+      fireTimer(call, extra as number)
+      return
+    case 'abort':
+      abort(call, text ?? 'The invocation was ended')
+      return
+    case 'settle':
+      // There are no host calls yet that could come back.
+      return
+    default:
+      kind satisfies never
+  }
+}
+
+function invoke(call: Call, head: EventHead, body: string | ArrayBuffer | undefined): void {
+  call.id = head.id
+  call.deadlineAt = head.deadlineAt
+  if (loaded === undefined) throw new SafeError('Cannot invoke: the function is not loaded')
+  const { handler, info } = loaded
+  const result = reflectApply(handler.run, handler.self, eventArgs(handler, head, body, call, info))
+  // A Response first: it needs no waiting, and asking for its `then` would ask Object.prototype.
+  if (responseParts(result) !== undefined || !isThenable(result)) {
+    answer(call, handler, head.door, result)
+    return
+  }
+  void react(
+    result,
+    (value) => answer(call, handler, head.door, value),
+    (error) => fail(call, error),
+  )
+}
+
+/** The call is over for the host: its code is told, and whatever it answers from now on is dropped. */
+function abort(call: Call, reason: string): void {
+  call.abortReason = reason
+  endCall(call)
+  abortCallSignal(call, reason)
+  dropTimers(call)
+}

@@ -1,0 +1,99 @@
+import type { EventHead } from '../contract/messages.ts'
+import { toBase64 } from './base64.ts'
+import { bodyOf } from './body.ts'
+import type { Call } from './call.ts'
+import { createContext, type FunctionInfo } from './context.ts'
+import { bytesOf, decodeUtf8, tryDecodeUtf8 } from './encoding.ts'
+import { eventHeaders } from './event-headers.ts'
+import { toGatewayEvent } from './gateway-event.ts'
+import { append, type List, newList } from './list.ts'
+import { essence, isJsonType, isTextType } from './media-type.ts'
+import { arrayBufferByteLength, define, jsonParse, SafeTypeError } from './primordials.ts'
+import { parseQuery, splitUrl } from './query.ts'
+import { createIncomingRequest } from './request.ts'
+import type { Handler } from './styles.ts'
+
+export type UrlHead = EventHead & { door: 'url' }
+type EventBytes = string | ArrayBuffer | undefined
+
+/** What the handler is called with: door × style. Throws a TypeError when an rpc event is not JSON. */
+export function eventArgs(handler: Handler, head: EventHead, body: EventBytes, call: Call, info: FunctionInfo): unknown[] {
+  const context = createContext(call, info)
+  if (handler.style === 'fetch') return [toRequest(head, body, call, info), info.env, context]
+  if (head.door === 'rpc') return [parseEvent(body), context]
+  return [handler.style === 'lambda' ? toGatewayEvent(head, eventBody(head, body), info) : toHttpEvent(head, body), context]
+}
+
+function toRequest(head: EventHead, body: EventBytes, call: Call, info: FunctionInfo): unknown {
+  const held = isEmpty(body) ? null : bodyOf(typeof body === 'string' ? body : bytesOf(body as ArrayBuffer))
+  if (head.door === 'url')
+    return createIncomingRequest(call, head.method, head.url, head.headers, head.method === 'GET' || head.method === 'HEAD' ? null : held)
+  return createIncomingRequest(call, 'POST', `https://${info.name}.isolane.internal/`, jsonHeaders(head), held ?? bodyOf('null'))
+}
+
+function parseEvent(body: EventBytes): unknown {
+  if (isEmpty(body)) return null
+  try {
+    return jsonParse(typeof body === 'string' ? body : decodeUtf8(bytesOf(body as ArrayBuffer)))
+  } catch (error) {
+    throw new SafeTypeError(`Cannot read the event: it is not JSON (${(error as Error).message})`)
+  }
+}
+
+function toHttpEvent(head: UrlHead, bytes: EventBytes): unknown {
+  const { path, search } = splitUrl(head.url)
+  const { text, isBase64 } = eventBody(head, bytes)
+  let body: unknown = text
+  if (text !== null && !isBase64 && isJsonType(contentType(head))) body = parsedOr(text)
+  const event = { method: head.method, url: head.url, path, query: parseQuery(search), headers: eventHeaders(head.headers), body }
+  if (isBase64) define(event, 'isBase64Encoded', true)
+  return event
+}
+
+function parsedOr(text: string): unknown {
+  try {
+    return jsonParse(text)
+  } catch {
+    return text
+  }
+}
+
+export interface EventBody {
+  readonly text: string | null
+  readonly isBase64: boolean
+}
+
+/** The body as an event carries it: text of text types, and of no type if it is UTF-8; else base64. */
+function eventBody(head: UrlHead, body: EventBytes): EventBody {
+  if (isEmpty(body)) return { text: null, isBase64: false }
+  if (typeof body === 'string') return { text: body, isBase64: false }
+  const bytes = bytesOf(body as ArrayBuffer)
+  const type = contentType(head)
+  const text = type === '' || isTextType(type) ? tryDecodeUtf8(bytes) : undefined
+  return text === undefined ? { text: toBase64(bytes), isBase64: true } : { text, isBase64: false }
+}
+
+function contentType(head: UrlHead): string {
+  for (let at = 0; at < head.headers.length; at++) {
+    const pair = head.headers[at] as readonly [string, string]
+    if (pair[0] === 'content-type') return essence(pair[1])
+  }
+  return ''
+}
+
+/** The head's headers, and that the event is JSON unless they say otherwise. */
+function jsonHeaders(head: EventHead): List<readonly [string, string]> {
+  const headers: List<readonly [string, string]> = newList()
+  let isTyped = false
+  for (let at = 0; at < head.headers.length; at++) {
+    const pair = head.headers[at] as readonly [string, string]
+    if (pair[0] === 'content-type') isTyped = true
+    append(headers, pair)
+  }
+  if (!isTyped) append(headers, ['content-type', 'application/json'])
+  return headers
+}
+
+function isEmpty(body: EventBytes): body is undefined {
+  return body === undefined || body === '' || (typeof body !== 'string' && arrayBufferByteLength(body) === 0)
+}

@@ -1,0 +1,39 @@
+import { inspect } from './inspect.ts'
+import { withoutOwnFrames } from './own-frames.ts'
+import { isObject, jsonStringify } from './primordials.ts'
+import { cut, toText } from './text.ts'
+
+const MAX_NAME_CHARS = 100
+const MAX_MESSAGE_CHARS = 4_000
+const MAX_STACK_CHARS = 8_000
+
+/**
+ * A ThrownError of the contract, as JSON, from whatever was thrown: errors, null, symbols, proxies, objects whose
+ * getters throw. Runs user code (getters), so it is called inside a slice only.
+ */
+export function thrownErrorText(thrown: unknown): string {
+  if (!isObject(thrown)) return errorText('NonError', inspect(thrown, MAX_MESSAGE_CHARS), '')
+  const name = read(thrown, 'name')
+  const message = read(thrown, 'message')
+  const stack = read(thrown, 'stack')
+  if (message === undefined && stack === undefined) return errorText('NonError', inspect(thrown, MAX_MESSAGE_CHARS), '')
+  return errorText(name ?? 'Error', message ?? '', stack ?? '')
+}
+
+export function errorText(name: string, message: string, stack: string): string {
+  const fields = [
+    jsonStringify(cut(name, MAX_NAME_CHARS)),
+    jsonStringify(cut(message, MAX_MESSAGE_CHARS)),
+    jsonStringify(cut(withoutOwnFrames(stack), MAX_STACK_CHARS)),
+  ] as const
+  return `{"name":${fields[0]},"message":${fields[1]},"stack":${fields[2]}}`
+}
+
+function read(thrown: object, field: 'name' | 'message' | 'stack'): string | undefined {
+  try {
+    const value = (thrown as Record<string, unknown>)[field]
+    return value === undefined ? undefined : toText(value)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,271 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync, readSync, unlinkSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { setPriority } from 'node:os'
+import { join } from 'node:path'
+import type { CellAssets } from '../cell/assets.ts'
+import { type FromCell, MAX_FROM_CELL_BYTES, parseFromCell, type SliceEnd, type ToCell } from '../contract/cell-frames.ts'
+import { encodeFrame, type Frame, FrameSplitter } from '../contract/frame.ts'
+import type { Jail } from '../jail/jail.ts'
+
+/** A guest message as it left the isolate; its bytes are views of the chunk they came in. */
+export interface GuestMessage {
+  readonly kind: string
+  readonly call: number
+  readonly extra: number
+  readonly text: Buffer
+  readonly body: Buffer
+}
+
+export interface SliceReport {
+  readonly end: SliceEnd
+  readonly cpuMs: number
+  readonly wallMs: number
+  readonly heapMb: number
+  readonly uncaught: string | undefined
+  readonly messages: readonly GuestMessage[]
+  /** From sending the frame to reading its end. */
+  readonly turnaroundMs: number
+}
+
+/** Somebody who caused a slice and wants to know how it ended. */
+export interface SliceOwner {
+  /** Whom to blame should the cell die in it. */
+  readonly by: object
+  /** What is left for this slice, as the kill clock holds the cell to it. */
+  readonly cpuMs: number
+  readonly wallMs: number
+  readonly memoryMb: number
+  done(report: SliceReport): void
+}
+
+interface Pending {
+  readonly owner: SliceOwner
+  readonly sentAt: number
+  readonly messages: GuestMessage[]
+}
+
+export type KillReason = 'cpu' | 'wall' | 'memory' | 'protocol' | 'stop'
+
+/** How a cell ended, for whoever has to say what that means for its invocations. */
+export interface CellExit {
+  /** Who was running, if anybody. */
+  readonly running: SliceOwner | undefined
+  readonly killed: KillReason | undefined
+  /** The engine ran out of memory by itself. */
+  readonly outOfMemory: boolean
+}
+
+export interface CellProcessOptions {
+  readonly assets: CellAssets
+  readonly jail: Jail
+  readonly dataDir: string
+  readonly onReady: (cell: CellProcess) => void
+  readonly onExit: (cell: CellProcess, exit: CellExit) => void
+  readonly onError: (error: Error) => void
+}
+
+/** Below worker and gateway: they must be able to say no while cells burn. */
+const NICENESS = 5
+const STDERR_TAIL_CHARS = 4_096
+let spawned = 0
+
+/** One cell as its worker holds it: a pipe, a list of unanswered slices, and the means to end it. */
+export class CellProcess {
+  readonly #options: CellProcessOptions
+  readonly #child: ChildProcess
+  readonly #socket: Socket
+  readonly #progressFd: number
+  readonly #splitter = new FrameSplitter(MAX_FROM_CELL_BYTES)
+  readonly #pending = new Map<number, Pending>()
+  readonly #versions = new Set<string>()
+  #outgoing: Buffer[] = []
+  #frameNumber = 0
+  #sandboxNumber = 0
+  #killed: KillReason | undefined
+  #stderr = ''
+  uid = -1
+
+  constructor(options: CellProcessOptions) {
+    this.#options = options
+    const { cellPath, snapshotPath, addonPath } = options.assets
+    const progressPath = join(options.dataDir, `progress-${process.pid}-${spawned++}`)
+    this.#progressFd = openSync(progressPath, 'w+', 0o600)
+    unlinkSync(progressPath)
+    const command = [
+      ...options.jail.prefix,
+      process.execPath,
+      '--no-node-snapshot',
+      // GC on the one thread that is metered: a quarter faster here, and nothing a meter misses.
+      '--single-threaded-gc',
+      '--v8-pool-size=1',
+      '--permission',
+      '--allow-addons',
+      `--allow-fs-read=${cellPath}`,
+      `--allow-fs-read=${snapshotPath}`,
+      `--allow-fs-read=${addonPath}`,
+      '--disable-warning=SecurityWarning',
+      cellPath,
+      addonPath,
+      snapshotPath,
+    ]
+    this.#child = spawn(command[0] as string, command.slice(1), {
+      cwd: '/',
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe', this.#progressFd],
+    })
+    this.#socket = this.#child.stdio[3] as Socket
+    this.#socket.on('data', (chunk: Buffer) => this.#read(chunk)).on('error', () => {})
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL_CHARS)
+    })
+    this.#child.on('error', options.onError)
+    this.#child.on('exit', (code, signal) => this.#exited(code, signal))
+    if (this.#child.pid !== undefined) {
+      try {
+        setPriority(this.#child.pid, NICENESS)
+      } catch {
+        // It has gone already; `exit` will say so.
+      }
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null && this.#killed === undefined
+  }
+
+  nextSandbox(): number {
+    return ++this.#sandboxNumber
+  }
+
+  /** Sends a version's script, once. */
+  teach(version: string, script: Buffer): void {
+    if (this.#versions.has(version)) return
+    this.#versions.add(version)
+    this.#send({ k: 'code', version }, '', script)
+  }
+
+  open(sandbox: number, version: string, spec: string, random: Buffer, owner: SliceOwner): void {
+    const f = this.#expect(owner)
+    this.#send({ k: 'open', f, s: sandbox, version, memoryMb: owner.memoryMb, cpuMs: owner.cpuMs, wallMs: owner.wallMs }, spec, random)
+  }
+
+  enter(
+    sandbox: number,
+    slice: Pick<Extract<ToCell, { k: 'enter' }>, 'in' | 'call' | 'extra' | 'utf8'>,
+    text: Buffer | string,
+    body: Buffer | string,
+    owner: SliceOwner,
+  ): void {
+    const f = this.#expect(owner)
+    this.#send({ k: 'enter', f, s: sandbox, ...slice, cpuMs: owner.cpuMs, wallMs: owner.wallMs }, text, body)
+  }
+
+  close(sandbox: number): void {
+    this.#send({ k: 'close', s: sandbox })
+  }
+
+  /** How long its oldest unanswered slice has been out; 0 when it owes nothing. */
+  busyForMs(now: number): number {
+    for (const { sentAt } of this.#pending.values()) return now - sentAt
+    return 0
+  }
+
+  get unanswered(): number {
+    return this.#pending.size
+  }
+
+  /** The slice it is in, by its own mark; the first unanswered one if the mark makes no sense. */
+  running(): { readonly frameNumber: number; readonly owner: SliceOwner } | undefined {
+    const mark = this.#readProgress()
+    const marked = this.#pending.get(mark)
+    if (marked !== undefined) return { frameNumber: mark, owner: marked.owner }
+    for (const [frameNumber, { owner }] of this.#pending) return { frameNumber, owner }
+    return undefined
+  }
+
+  kill(reason: KillReason): void {
+    if (!this.alive) return
+    this.#killed = reason
+    this.#child.kill('SIGKILL')
+  }
+
+  #expect(owner: SliceOwner): number {
+    const f = ++this.#frameNumber
+    this.#pending.set(f, { owner, sentAt: performance.now(), messages: [] })
+    return f
+  }
+
+  /** What one turn of the worker has for this cell leaves in one write. */
+  #send(head: ToCell, text: Buffer | string = '', body: Buffer | string = ''): void {
+    this.#outgoing.push(encodeFrame(head, text, body))
+    if (this.#outgoing.length > 1) return
+    queueMicrotask(() => {
+      const frames = this.#outgoing
+      this.#outgoing = []
+      if (this.#socket.writable) this.#socket.write(frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames))
+    })
+  }
+
+  #read(chunk: Buffer): void {
+    if (!this.alive) return
+    try {
+      for (const frame of this.#splitter.push(chunk)) this.#take(parseFromCell(frame.head), frame)
+    } catch (error) {
+      // A cell that breaks the protocol is not ours any more.
+      this.#options.onError(error as Error)
+      this.kill('protocol')
+    }
+  }
+
+  #take(head: FromCell, { text, body }: Frame): void {
+    if (head.k === 'ready') {
+      this.uid = head.uid
+      this.#options.onReady(this)
+      return
+    }
+    const pending = this.#pending.get(head.f)
+    if (pending === undefined) throw new RangeError(`Cannot accept frame ${head.f}: no such slice is unanswered`)
+    if (head.k === 'post') {
+      pending.messages.push({ kind: head.kind, call: head.call, extra: head.extra, text, body })
+      return
+    }
+    this.#pending.delete(head.f)
+    pending.owner.done({
+      end: head.end,
+      cpuMs: head.cpuMs,
+      wallMs: head.wallMs,
+      heapMb: head.heapMb,
+      uncaught: head.uncaught,
+      messages: pending.messages,
+      turnaroundMs: performance.now() - pending.sentAt,
+    })
+  }
+
+  #readProgress(): number {
+    const mark = Buffer.alloc(4)
+    try {
+      return readSync(this.#progressFd, mark, 0, 4, 0) === 4 ? mark.readUInt32LE(0) : -1
+    } catch {
+      return -1
+    }
+  }
+
+  #exited(code: number | null, signal: NodeJS.Signals | null): void {
+    const running = this.running()?.owner
+    closeSync(this.#progressFd)
+    this.#socket.destroy()
+    this.#pending.clear()
+    const outOfMemory = this.#killed === undefined && (/out of memory/i.test(this.#stderr) || signal === 'SIGTRAP' || signal === 'SIGABRT')
+    if (this.#killed === undefined && !outOfMemory) {
+      this.#options.onError(
+        new Error(`A cell ended by itself (${signal ?? `exit code ${code}`}): ${this.#stderr.trim().slice(-500) || 'it said nothing'}`),
+      )
+    }
+    this.#options.onExit(this, { running, killed: this.#killed, outOfMemory })
+  }
+}

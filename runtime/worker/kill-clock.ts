@@ -1,0 +1,60 @@
+import type { KillReason } from './cell-process.ts'
+
+/** What can be seen of a cell from outside while a slice runs. */
+export interface CellSighting {
+  readonly now: number
+  /** The running slice, or undefined when the cell owes nothing. */
+  readonly frameNumber: number | undefined
+  /** CPU of the whole cell process so far. */
+  readonly cpuMs: number
+  /** Anonymous memory. */
+  readonly rssMb: number
+}
+
+/** What the running slice may still use. */
+export interface SliceAllowance {
+  readonly cpuMs: number
+  readonly wallMs: number
+}
+
+/** Since when the cell has been in the slice it is in, and what it had used by then. */
+export interface SliceBaseline {
+  readonly frameNumber: number
+  readonly since: number
+  readonly cpuMs: number
+}
+
+/**
+ * Beyond the budget before the cell is killed. The isolate's own guard ends every plain loop long before; what is left for
+ * SIGKILL are builtins that cannot be interrupted.
+ */
+const GRACE_MS = 250
+
+export function nextBaseline(before: SliceBaseline | undefined, seen: CellSighting): SliceBaseline | undefined {
+  if (seen.frameNumber === undefined) return undefined
+  if (before?.frameNumber === seen.frameNumber) return before
+  return { frameNumber: seen.frameNumber, since: seen.now, cpuMs: seen.cpuMs }
+}
+
+/** Whether the cell must die now, and for what. */
+export function killVerdict(
+  baseline: SliceBaseline | undefined,
+  seen: CellSighting,
+  allowed: SliceAllowance,
+  rssLimitMb: number,
+): KillReason | undefined {
+  if (seen.rssMb > rssLimitMb) return 'memory'
+  if (baseline === undefined) return undefined
+  if (seen.cpuMs - baseline.cpuMs > allowed.cpuMs + GRACE_MS) return 'cpu'
+  if (seen.now - baseline.since > allowed.wallMs + GRACE_MS) return 'wall'
+  return undefined
+}
+
+/** Node, V8 and two blank sandboxes. */
+const CELL_BASE_MB = 40
+/** A heap may stand above its limit while V8 collects: killing there would blame the innocent. */
+const RUNNING_FACTOR = 1.5
+
+export function rssLimitMb(runningMb: number, warmHeapMb: number): number {
+  return CELL_BASE_MB + RUNNING_FACTOR * runningMb + warmHeapMb
+}

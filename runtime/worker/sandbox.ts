@@ -1,0 +1,58 @@
+import type { FunctionVersion } from '../contract/function-version.ts'
+import type { Cell } from './cell.ts'
+import type { Run } from './run.ts'
+
+/** One isolate with one version in it, as the worker keeps count of it. */
+export class Sandbox {
+  readonly number: number
+  readonly cell: Cell
+  readonly versionId: string
+  readonly memoryMb: number
+  /** Riders it can carry at once. */
+  concurrency: number
+  readonly riders = new Set<Run>()
+  /** Its module's top level has not come back yet. */
+  opening = true
+  /** Takes nobody new: something in it never ended, or it is about to go. */
+  retired = false
+  heapMb = 0
+  /** What it cost to open: worth keeping in proportion. */
+  initMs = 0
+  uses = 0
+  lastUsedAt: number
+  #calls = 0
+
+  constructor(cell: Cell, version: FunctionVersion, now: number) {
+    this.number = cell.process.nextSandbox()
+    this.cell = cell
+    this.versionId = version.versionId
+    this.memoryMb = version.limits.memoryMb
+    this.concurrency = version.limits.concurrency
+    this.lastUsedAt = now
+    cell.sandboxes.set(this.number, this)
+  }
+
+  canTake(version: FunctionVersion): boolean {
+    return this.versionId === version.versionId && !this.retired && this.riders.size < version.limits.concurrency
+  }
+
+  /** Takes a rider in; returns the number its invocation has in here. */
+  admit(run: Run): number {
+    // A version that was loaded to be accepted may have been given another concurrency since.
+    this.concurrency = run.version.limits.concurrency
+    this.riders.add(run)
+    this.uses++
+    return ++this.#calls
+  }
+
+  /** Forgets it here; the isolate itself is the cell's to dispose of. */
+  forget(): void {
+    this.retired = true
+    this.cell.sandboxes.delete(this.number)
+  }
+
+  close(): void {
+    this.forget()
+    if (this.cell.process.alive) this.cell.process.close(this.number)
+  }
+}

@@ -1,0 +1,285 @@
+import { randomBytes } from 'node:crypto'
+import { cellAssets } from '../cell/assets.ts'
+import type { WorkerConfig } from '../config.ts'
+import { decodeFrame, encodeFrame, type Frame } from '../contract/frame.ts'
+import { type Invocation, parseInvocation } from '../contract/invocation.ts'
+import type { LoadSpec } from '../contract/messages.ts'
+import type { Outcome } from '../contract/outcome.ts'
+import type { ReplyFrameHead } from '../contract/reply.ts'
+import { probeJail } from '../jail/jail.ts'
+import { FunctionLog } from '../lane/function-log.ts'
+import { type Claim, WorkerLane } from '../lane/worker-lane.ts'
+import type { Cell } from './cell.ts'
+import { CellPool } from './cell-pool.ts'
+import type { CellExit } from './cell-process.ts'
+import { victims } from './eviction.ts'
+import { ProcessGauge } from './proc.ts'
+import { Run, type RunHost, type RunResult } from './run.ts'
+import { Sandbox } from './sandbox.ts'
+import { type Subject, usageOf } from './usage-of.ts'
+import { type LoadedVersion, VersionCache } from './version-cache.ts'
+
+export interface WorkerLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** A core can be promised to more functions than it has memory for at once: most riders hold a fraction of what they booked. */
+const OVERCOMMIT = 4
+/** Base cost of a cell process, taken off what the worker offers. */
+const CELL_MB = 40
+const WATCH_MS = 10
+const HOUSEKEEPING_MS = 1_000
+const IDLE_CELL_MS = 60_000
+
+/**
+ * The control program: takes invocations from its lane, finds each a sandbox in a cell of its tenant, and settles what
+ * comes back. Everything a tenant's code may ask of the world goes through here.
+ */
+export class Worker implements RunHost {
+  readonly #config: WorkerConfig
+  readonly #log: WorkerLog
+  readonly #lane: WorkerLane
+  readonly #versions: VersionCache
+  readonly #functionLog: FunctionLog
+  readonly #pool: CellPool
+  readonly #walls: readonly string[]
+  readonly #gauge = new ProcessGauge(process.pid)
+  /** Accepted and not settled. */
+  readonly #runs = new Map<Run, { readonly requestBytes: number }>()
+  readonly #changed = new Set<string>()
+  readonly #timers: NodeJS.Timeout[] = []
+  #evictionClock = 0
+  #onIdle: (() => void) | undefined
+  #misfires = 0
+
+  static async start(config: WorkerConfig, log: WorkerLog): Promise<Worker> {
+    const assets = await cellAssets(config.dataDir)
+    const jail = probeJail({ openFiles: 64, processes: 32 })
+    const worker = new Worker(config, log, jail.walls, (onExit, onError) => new CellPool({ assets, jail, dataDir: config.dataDir, onExit, onError }))
+    await worker.#pool.open()
+    await worker.#lane.join()
+    worker.#timers.push(
+      setInterval(() => worker.#pool.watch(performance.now()), WATCH_MS),
+      setInterval(() => worker.#keepHouse(performance.now()), HOUSEKEEPING_MS),
+    )
+    return worker
+  }
+
+  private constructor(
+    config: WorkerConfig,
+    log: WorkerLog,
+    walls: readonly string[],
+    createPool: (onExit: (cell: Cell, exit: CellExit) => void, onError: (error: Error) => void) => CellPool,
+  ) {
+    this.#config = config
+    this.#log = log
+    this.#walls = walls
+    const onError = (error: Error): void => log.warn({ err: error }, error.message)
+    this.#pool = createPool((cell, exit) => this.#cellExited(cell, exit), onError)
+    this.#versions = new VersionCache({ storeUrl: config.storeUrl, dataDir: config.dataDir, onError })
+    this.#functionLog = new FunctionLog({ url: config.laneUrl, onError })
+    this.#lane = new WorkerLane({
+      url: config.laneUrl,
+      workerId: config.workerId,
+      capacityMb: () => OVERCOMMIT * config.memoryBudgetMb - CELL_MB * this.#pool.size,
+      info: () => ({ pid: process.pid, cells: this.#pool.size, sandboxes: this.#sandboxes(), rssMb: Math.round(this.#rssMb()), walls: this.#walls }),
+      resident: (which) => this.#resident(which),
+      onClaim: (claim) => void this.#take(claim),
+      onGone: () => this.#gone(),
+      onState: () => {},
+      onError,
+    })
+  }
+
+  /** The story of an invocation, from the lane to a sandbox. What comes back comes through `finished`. */
+  async #take(claim: Claim): Promise<void> {
+    let frame: Frame
+    let invocation: Invocation
+    let loaded: LoadedVersion
+    try {
+      frame = decodeFrame(claim.frame)
+      invocation = parseInvocation(frame.head)
+    } catch (error) {
+      // Only a gateway writes these: one that writes nonsense is broken, and its caller will hear `lost` from its own clock.
+      this.#log.error({ err: error, key: claim.key }, 'cannot read a claimed invocation')
+      return
+    }
+    const deploying = invocation.trigger === 'deploy'
+    try {
+      loaded =
+        (deploying ? undefined : this.#versions.get(invocation.versionId)) ?? (await this.#versions.load(invocation.versionId, { keep: !deploying }))
+    } catch (error) {
+      this.#log.error({ err: error, key: claim.key }, 'cannot load a version')
+      this.#loseUnstarted(claim, invocation, error as Error)
+      return
+    }
+    const run = new Run(claim, invocation, loaded.version, { text: frame.text, body: frame.body }, this, performance.now())
+    this.#runs.set(run, { requestBytes: frame.text.length + frame.body.length })
+    this.#dispatch(run, loaded)
+  }
+
+  #dispatch(run: Run, loaded: LoadedVersion): void {
+    if (run.ended) return
+    if (!this.#lane.fresh) {
+      run.lose('the worker lost touch with the lane', 'no')
+      return
+    }
+    const now = performance.now()
+    const cell = this.#pool.pick(loaded.version, now)
+    if (cell === undefined) {
+      this.#pool.whenReady(() => this.#dispatch(run, loaded))
+      return
+    }
+    const warm = run.invocation.trigger === 'deploy' ? undefined : cell.sandboxFor(loaded.version)
+    if (warm !== undefined) {
+      run.invoke(warm)
+      return
+    }
+    cell.process.teach(loaded.version.versionId, loaded.script)
+    const sandbox = new Sandbox(cell, loaded.version, now)
+    this.#changed.add(sandbox.versionId)
+    run.open(sandbox, loadSpec(loaded), randomBytes(32))
+    if (run.invocation.trigger !== 'deploy') run.invoke(sandbox)
+  }
+
+  finished(run: Run, result: RunResult): void {
+    const known = this.#runs.get(run)
+    if (known === undefined) return
+    this.#runs.delete(run)
+    this.#changed.add(run.version.versionId)
+    this.#pool.observe(run.version, result.used.meanSliceMs)
+    this.#settle({ claim: run.claim, invocation: run.invocation, limits: run.version.limits }, result, known.requestBytes)
+    if (this.#runs.size === 0) this.#onIdle?.()
+  }
+
+  #settle(subject: Subject, result: RunResult, requestBytes: number): void {
+    const record = usageOf(subject, result, requestBytes, this.#config.workerId)
+    const { queueMs, initMs, runMs, cpuMs, billedMs, start, heapMb } = record
+    const head: ReplyFrameHead = {
+      outcome: result.outcome,
+      usage: { queueMs, initMs, runMs, cpuMs, billedMs, start, heapMb },
+      worker: this.#config.workerId,
+    }
+    const { waitMs } = result.used
+    this.#lane.settle({ key: subject.claim.key, cpuMs, waitMs, runMs, frame: encodeFrame(head, result.text, result.body), record })
+  }
+
+  sandboxDied(sandbox: Sandbox, by: Run, shared?: Outcome): void {
+    this.#changed.add(sandbox.versionId)
+    for (const rider of [...sandbox.riders]) {
+      if (rider === by) continue
+      if (shared !== undefined) rider.share(shared)
+      else rider.lose('its sandbox was ended by another invocation of the same function', 'maybe')
+    }
+  }
+
+  log(run: Run, line: string): void {
+    const space = line.indexOf(' ')
+    this.#functionLog.append(run.invocation.tenant, run.invocation.name, {
+      at: Date.now(),
+      id: run.invocation.id,
+      version: run.invocation.version,
+      level: line.slice(0, Math.max(0, space)),
+      message: line.slice(space + 1),
+    })
+  }
+
+  guardMisfired(run: Run): void {
+    this.#misfires++
+    this.#log.warn({ id: run.invocation.id, misfires: this.#misfires }, 'an isolate guard fired below the CPU budget')
+  }
+
+  /** Takes no more work, finishes what it has, and goes. */
+  async stop(): Promise<void> {
+    await this.#lane.drain().catch((error: Error) => this.#log.warn({ err: error }, 'cannot tell the lane that this worker drains'))
+    if (this.#runs.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    await this.#lane.flushed()
+    await this.#lane.leave()
+    this.kill()
+  }
+
+  /** Ends all cells, at once. */
+  kill(): void {
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#pool.close()
+    this.#versions.close()
+    this.#functionLog.close()
+  }
+
+  #cellExited(cell: Cell, { running, killed, outOfMemory }: CellExit): void {
+    const limit = killed === 'cpu' || killed === 'wall' || killed === 'memory' ? killed : outOfMemory ? 'memory' : undefined
+    for (const sandbox of [...cell.sandboxes.values()]) {
+      sandbox.forget()
+      this.#changed.add(sandbox.versionId)
+      for (const run of [...sandbox.riders]) {
+        if (limit !== undefined && running?.by === run) run.exceeded(limit)
+        else run.lose('the process it ran in ended', 'maybe')
+      }
+    }
+  }
+
+  /** The lane has given this worker up: everything here is lost already, and on record. */
+  #gone(): void {
+    this.#log.warn({ runs: this.#runs.size }, 'the lane gave this worker up; joining again')
+    this.#runs.clear()
+    this.#pool.killAll()
+  }
+
+  /** It never got as far as a version to run: all that is known of it is what the gateway said. */
+  #loseUnstarted(claim: Claim, invocation: Invocation, error: Error): void {
+    const used = { initMs: 0, runMs: 0, stallMs: 0, cpuMs: 0, waitMs: 0, heapMb: 0, meanSliceMs: 0, start: 'none' } as const
+    const limits = { memoryMb: 0, timeoutMs: 0, concurrency: 1 }
+    this.#settle({ claim, invocation, limits }, { outcome: { kind: 'lost', reason: error.message, started: 'no' }, used, text: '', body: '' }, 0)
+  }
+
+  /** Keeps memory within its budget: idle sandboxes first, then idle cells. Lets go of what can no longer be in time. */
+  #keepHouse(now: number): void {
+    for (const run of [...this.#runs.keys()]) if (run.isOverdue(now)) run.lose('no cell could be started for it before its deadline', 'no')
+    const idle: Sandbox[] = []
+    for (const cell of this.#pool.cells()) {
+      if (cell.sandboxes.size > 0) cell.idleSince = now
+      else if (now - cell.idleSince > IDLE_CELL_MS && cell.process.unanswered === 0) cell.process.kill('stop')
+      for (const sandbox of cell.sandboxes.values()) if (sandbox.riders.size === 0 && !sandbox.opening) idle.push(sandbox)
+    }
+    const { evict, clock } = victims(idle, this.#rssMb() - this.#config.memoryBudgetMb, this.#evictionClock, now)
+    this.#evictionClock = clock
+    for (const sandbox of evict) {
+      sandbox.close()
+      this.#changed.add(sandbox.versionId)
+    }
+  }
+
+  #rssMb(): number {
+    let total = this.#gauge.anonymousMb()
+    for (const cell of this.#pool.cells()) total += cell.rssMb()
+    return total
+  }
+
+  #sandboxes(): number {
+    let count = 0
+    for (const cell of this.#pool.cells()) count += cell.sandboxes.size
+    return count
+  }
+
+  /** Riders that warm and busy sandboxes can carry, per version: an absolute count, and only a hint. */
+  #resident(which: 'all' | 'changed'): Map<string, number> {
+    const riders = new Map<string, number>()
+    for (const versionId of this.#changed) riders.set(versionId, 0)
+    if (which === 'changed' && this.#changed.size === 0) return riders
+    for (const cell of this.#pool.cells()) {
+      for (const sandbox of cell.sandboxes.values()) {
+        if (sandbox.retired || (which === 'changed' && !this.#changed.has(sandbox.versionId))) continue
+        riders.set(sandbox.versionId, (riders.get(sandbox.versionId) ?? 0) + sandbox.concurrency)
+      }
+    }
+    this.#changed.clear()
+    return riders
+  }
+}
+
+function loadSpec({ version: { tenant, name, version, style, env } }: LoadedVersion): string {
+  const spec: LoadSpec = { tenant, name, version, env, ...(style === undefined ? {} : { style }) }
+  return JSON.stringify(spec)
+}
