@@ -3,15 +3,17 @@
  * esbuild, says that it is ready with an empty frame, and only then reads its one upload from stdin. The answer goes to stdout;
  * then it waits to be killed.
  *
- *     node builder-child.ts <esbuild's binary> [uid]
+ *     node builder-child.ts <esbuild's binary>
  */
 import { openSync } from 'node:fs'
 import { encodeFrame, FrameSplitter } from '../../runtime/contract/frame.ts'
+import { dropPrivileges } from '../../runtime/jail/drop.ts'
 
-const [binary, uidText] = process.argv.slice(2)
+const [binary] = process.argv.slice(2)
 if (binary === undefined) throw new TypeError('Cannot start the builder: esbuild’s binary is not named')
 
-if (uidText === undefined) {
+const drops = process.platform === 'linux' && process.getuid?.() === 0
+if (!drops) {
   process.env.ESBUILD_BINARY_PATH = binary
 } else {
   // Opened while it can be: a foreign uid cannot walk to it below a 0700 home, but may execute what is already open.
@@ -22,12 +24,7 @@ const { initialize } = await import('esbuild')
 const { bundle } = await import('./bundle.ts')
 const { decodeUpload, encodeBundled, MAX_REQUEST_FRAME_BYTES } = await import('./builder-wire.ts')
 
-if (uidText !== undefined) {
-  const uid = Number(uidText)
-  process.setgroups?.([])
-  process.setgid?.(uid)
-  process.setuid?.(uid)
-}
+if (drops) dropPrivileges()
 await initialize({})
 
 const splitter = new FrameSplitter(MAX_REQUEST_FRAME_BYTES)

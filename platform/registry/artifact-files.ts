@@ -77,7 +77,7 @@ async function isClaimed(store: Store, sha256: string): Promise<boolean> {
 }
 
 async function withFile(path: string, flags: string, use: (file: FileHandle) => Promise<void>): Promise<void> {
-  const file = await open(path, flags, 0o600)
+  const file = await open(path, flags, 0o640)
   try {
     await use(file)
   } finally {

@@ -213,6 +213,8 @@ export class Run {
       sandbox.forget()
       this.#host.sandboxDied(sandbox, this)
     }
+    // What it said for others counts, whatever becomes of this one: it may have resolved a promise they wait for.
+    if (report.end === 'ok') for (const message of report.messages) if (message.call !== this.#call) sandbox.rider(message.call)?.hear(message)
     if (this.#ended) return
     const verdict = this.#verdict(report)
     if (verdict !== undefined) {
@@ -221,10 +223,7 @@ export class Run {
       return
     }
     this.#logUncaught(report)
-    for (const message of report.messages) {
-      if (this.#ended) return
-      if (message.call === this.#call || message.kind === 'log') this.#hear(message)
-    }
+    for (const message of report.messages) if (message.call === this.#call) this.hear(message)
     // Most invocations end with their first slice and never need a clock.
     if (!this.#ended) this.#wallTimer ??= setTimeout(() => this.#timedOut(), Math.max(1, this.#leftMs()))
   }
@@ -243,7 +242,9 @@ export class Run {
     return { kind: 'lost', reason: 'the guard ended it below its CPU budget: the machine is overloaded', started: 'maybe' }
   }
 
-  #hear({ kind, text, body, extra }: GuestMessage): void {
+  /** One message of the guest for this invocation, from whichever slice. */
+  hear({ kind, text, body, extra }: GuestMessage): void {
+    if (this.#ended) return
     switch (kind) {
       case 'result':
         if (text.length + body.length > MAX_INLINE_BODY_BYTES + MAX_HEAD_BYTES || body.length > MAX_INLINE_BODY_BYTES)
@@ -322,12 +323,7 @@ export class Run {
     clearTimeout(this.#wallTimer)
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#timers.clear()
-    const sandbox = this.#sandbox
-    if (sandbox !== undefined) {
-      sandbox.riders.delete(this)
-      sandbox.lastUsedAt = performance.now()
-      if (sandbox.retired && sandbox.riders.size === 0 && sandbox.cell.sandboxes.has(sandbox.number)) sandbox.close()
-    }
+    this.#sandbox?.dismiss(this, this.#call, performance.now())
     this.#host.finished(this, {
       outcome,
       text,

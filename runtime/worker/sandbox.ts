@@ -20,6 +20,7 @@ export class Sandbox {
   initMs = 0
   uses = 0
   lastUsedAt: number
+  readonly #byCall = new Map<number, Run>()
   #calls = 0
 
   constructor(cell: Cell, version: FunctionVersion, now: number) {
@@ -42,7 +43,21 @@ export class Sandbox {
     this.concurrency = run.version.limits.concurrency
     this.riders.add(run)
     this.uses++
-    return ++this.#calls
+    this.#byCall.set(++this.#calls, run)
+    return this.#calls
+  }
+
+  /** Whose invocation has this number; a slice of one may well speak for another, whose promise it resolved. */
+  rider(call: number): Run | undefined {
+    return this.#byCall.get(call)
+  }
+
+  /** Lets a rider go, and goes itself with the last one if it takes no new ones. */
+  dismiss(run: Run, call: number, now: number): void {
+    this.riders.delete(run)
+    this.#byCall.delete(call)
+    this.lastUsedAt = now
+    if (this.retired && this.riders.size === 0 && this.cell.sandboxes.has(this.number)) this.close()
   }
 
   /** Forgets it here; the isolate itself is the cell's to dispose of. */
