@@ -40,17 +40,19 @@ function holds(command: readonly string[]): boolean {
 export function probeJail(needs: JailNeeds): Jail {
   const walls: Wall[] = []
   const prefix: string[] = []
-  const add = (command: readonly string[], ...names: Wall[]): void => {
-    if (!holds([...prefix, ...command])) return
+  const add = (command: readonly string[], ...names: Wall[]): boolean => {
+    if (!holds([...prefix, ...command])) return false
     prefix.push(...command)
     walls.push(...names)
+    return true
   }
   const root = process.getuid?.() === 0
   add(['unshare', '--net', '--'], 'netns')
   add(['unshare', '--ipc', '--'], 'ipcns')
   // setuid and setgid stay reachable: the child needs them for its drop, and loses them by it.
-  if (root) add(['setpriv', '--no-new-privs', '--bounding-set=-all,+setuid,+setgid', '--'], 'nnp', 'caps')
-  else add(['setpriv', '--no-new-privs', '--'], 'nnp')
+  // Trimming the bounding set needs CAP_SETPCAP, which a container's root seldom has: its own set is small already.
+  const trimmed = root && add(['setpriv', '--no-new-privs', '--bounding-set=-all,+setuid,+setgid', '--'], 'nnp', 'caps')
+  if (!trimmed) add(['setpriv', '--no-new-privs', '--'], 'nnp')
   const data = needs.dataBytes === undefined ? [] : [`--data=${needs.dataBytes}`]
   // RLIMIT_NPROC counts a whole uid: only where the child has one of its own may it be small.
   const processes = root ? [`--nproc=${needs.processes}`] : []

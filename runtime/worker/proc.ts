@@ -11,8 +11,8 @@ export class ProcessGauge implements Disposable {
   readonly #buffer = Buffer.alloc(512)
 
   constructor(pid: number) {
-    this.#statm = openSync(`/proc/${pid}/statm`, 'r')
-    this.#stat = openSync(`/proc/${pid}/stat`, 'r')
+    this.#statm = open(`/proc/${pid}/statm`)
+    this.#stat = open(`/proc/${pid}/stat`)
   }
 
   /** Memory that is the process's own: resident less what it shares with files; 0 once it has gone. */
@@ -38,7 +38,17 @@ export class ProcessGauge implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#statm)
-    closeSync(this.#stat)
+    for (const fd of [this.#statm, this.#stat]) if (fd !== NONE) closeSync(fd)
+  }
+}
+
+const NONE = -1
+
+/** Systems without /proc show nothing: their gauges stand at 0, and the isolate's own guards are the only watch. */
+function open(path: string): number {
+  try {
+    return openSync(path, 'r')
+  } catch {
+    return NONE
   }
 }

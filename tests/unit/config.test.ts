@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { readConfig } from '../../platform/config.ts'
+import { memoryBudgetMb, readWorkerConfig } from '../../runtime/config.ts'
+
+test('an empty environment gives the defaults of the README', () => {
+  expect(readConfig({}, 4)).toMatchObject({
+    host: '127.0.0.1',
+    port: 8080,
+    metricsPort: 9464,
+    minWorkers: 1,
+    maxWorkers: 4,
+    logLevel: 'warn',
+    redisUrl: undefined,
+  })
+  expect([...readConfig({}, 4).roles]).toEqual(['gateway', 'controller', 'worker'])
+})
+
+test.each([
+  ['ISOLANE_PORT', '80a', 'an integer from 0 to 65535'],
+  ['ISOLANE_PORT', '70000', 'an integer from 0 to 65535'],
+  ['ISOLANE_MIN_WORKERS', '-1', 'an integer from 0 to 256'],
+  ['ISOLANE_MAX_WORKERS', '0', 'an integer from 1 to 256'],
+  ['ISOLANE_LOG_LEVEL', 'loud', 'one of trace, debug'],
+  ['ISOLANE_ROLES', 'gateway,cook', 'one or more of gateway, controller, worker'],
+  ['REDIS_URL', 'localhost:6379', 'redis://host:port'],
+])('%s=%s is refused with the name, what is allowed and what came', (name, value, allowed) => {
+  const start = () => readConfig({ [name]: value }, 2)
+  expect(start).toThrow(name)
+  expect(start).toThrow(allowed)
+  expect(start).toThrow(JSON.stringify(value))
+})
+
+test('everything that is wrong is said at once', () => {
+  const start = () => readConfig({ ISOLANE_PORT: 'x', ISOLANE_LOG_LEVEL: 'y' }, 2)
+  expect(start).toThrow('ISOLANE_PORT')
+  expect(start).toThrow('ISOLANE_LOG_LEVEL')
+})
+
+test('more workers at least than at most is refused', () => {
+  expect(() => readConfig({ ISOLANE_MIN_WORKERS: '5', ISOLANE_MAX_WORKERS: '2' }, 2)).toThrow('current values are 5 and 2')
+})
+
+test('an empty value is as good as none', () => {
+  expect(readConfig({ ISOLANE_PORT: '', REDIS_URL: '' }, 2)).toMatchObject({ port: 8080, redisUrl: undefined })
+})
+
+test('a role left out needs a Redis to meet the others in', () => {
+  expect(() => readConfig({ ISOLANE_ROLES: 'gateway' }, 2)).toThrow('REDIS_URL must be set')
+  expect(readConfig({ ISOLANE_ROLES: 'gateway', REDIS_URL: 'redis://r' }, 2).roles).toEqual(new Set(['gateway']))
+})
+
+test('an admin key too short to be one is refused without being repeated', () => {
+  expect(() => readConfig({ ISOLANE_ADMIN_KEY: 'short' }, 2)).toThrow(/^(?![^]*"short")[^]*ISOLANE_ADMIN_KEY/)
+})
+
+test('a worker without a lane says what it needs', () => {
+  expect(() => readWorkerConfig({}, 1)).toThrow('REDIS_URL must be the lane')
+})
+
+test('a worker’s memory is its core’s part of six tenths of the machine, within bounds', () => {
+  expect(memoryBudgetMb(8_192, 4)).toBe(1_229)
+  expect(memoryBudgetMb(512, 4)).toBe(256)
+  expect(memoryBudgetMb(262_144, 2)).toBe(4_096)
+})

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { type CellSighting, killVerdict, nextBaseline, rssLimitMb } from '../../../runtime/worker/kill-clock.ts'
+
+const ALLOWED = { cpuMs: 100, wallMs: 1_000 }
+const seen = (over: Partial<CellSighting>): CellSighting => ({ now: 0, frameNumber: 1, cpuMs: 0, rssMb: 50, ...over })
+
+test('a slice within its budget lives', () => {
+  const baseline = nextBaseline(undefined, seen({}))
+  expect(killVerdict(baseline, seen({ now: 900, cpuMs: 300 }), ALLOWED, 200)).toBeUndefined()
+})
+
+test('a slice is killed once the cell has used its CPU budget and 250 ms', () => {
+  const baseline = nextBaseline(undefined, seen({ cpuMs: 5_000 }))
+  expect(killVerdict(baseline, seen({ now: 400, cpuMs: 5_350 }), ALLOWED, 200)).toBeUndefined()
+  expect(killVerdict(baseline, seen({ now: 400, cpuMs: 5_360 }), ALLOWED, 200)).toBe('cpu')
+})
+
+test('a slice that sleeps in native code is killed by the wall clock', () => {
+  const baseline = nextBaseline(undefined, seen({}))
+  expect(killVerdict(baseline, seen({ now: 1_251 }), ALLOWED, 200)).toBe('wall')
+})
+
+test('the clock starts anew with every slice', () => {
+  const first = nextBaseline(undefined, seen({}))
+  const second = nextBaseline(first, seen({ now: 5_000, frameNumber: 2, cpuMs: 4_000 }))
+  expect(second).toEqual({ frameNumber: 2, since: 5_000, cpuMs: 4_000 })
+  expect(killVerdict(second, seen({ now: 5_100, frameNumber: 2, cpuMs: 4_100 }), ALLOWED, 200)).toBeUndefined()
+})
+
+test('the clock stands while the cell owes nothing', () => {
+  expect(nextBaseline({ frameNumber: 1, since: 0, cpuMs: 0 }, seen({ frameNumber: undefined }))).toBeUndefined()
+  expect(killVerdict(undefined, seen({ now: 1e9, frameNumber: undefined }), ALLOWED, 200)).toBeUndefined()
+})
+
+test('memory over the limit kills whoever runs', () => {
+  expect(killVerdict(undefined, seen({ rssMb: 201 }), ALLOWED, 200)).toBe('memory')
+})
+
+test('running sandboxes may stand half above their limit, warm ones at what they were measured', () => {
+  expect(rssLimitMb(128, 10)).toBe(40 + 192 + 10)
+})
