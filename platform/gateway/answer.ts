@@ -16,49 +16,44 @@ const TENANT_PAGE_POLICY = 'sandbox allow-scripts allow-forms allow-popups allow
 
 /** What became of an invocation → the HTTP answer. */
 export function answer({ id, target, reply }: Answered, { prefix, owner }: AnswerOptions): Response {
-  const headers = new Map<string, string>([['isolane-invocation-id', id]])
-  if (reply.kind === 'refused') return problemResponse(refusalProblem(reply.reason, target))
-  headers.set('isolane-version', String(target.version))
+  if (reply.kind === 'refused') return problemResponse(refusalProblem(reply.reason, target), { 'isolane-invocation-id': id })
+  const ours: Record<string, string> = { 'isolane-invocation-id': id, 'isolane-version': String(target.version) }
   if (reply.kind === 'verdict') {
-    headers.set('isolane-outcome', reply.outcome.kind)
-    headers.set('isolane-billed-ms', '0')
+    ours['isolane-outcome'] = reply.outcome.kind
+    ours['isolane-billed-ms'] = '0'
     if (reply.outcome.kind === 'returned') throw new TypeError('Cannot answer: the lane says "returned" but carries no reply')
-    return withHeaders(problemResponse(outcomeProblem(reply.outcome, target, owner)), headers)
+    return problemResponse(outcomeProblem(reply.outcome, target, owner), ours)
   }
   const { outcome, usage } = reply.frame.head as ReplyFrameHead
-  headers.set('isolane-outcome', outcome.kind)
-  headers.set('isolane-billed-ms', String(usage.billedMs))
-  if (usage.start !== 'none') headers.set('isolane-start', usage.start)
-  const timing = `queue;dur=${usage.queueMs}, init;dur=${usage.initMs}, run;dur=${usage.runMs}, cpu;dur=${usage.cpuMs}`
-  if (outcome.kind !== 'returned') {
-    headers.set('server-timing', timing)
-    return withHeaders(problemResponse(outcomeProblem(outcome, target, owner)), headers)
-  }
+  ours['isolane-outcome'] = outcome.kind
+  ours['isolane-billed-ms'] = String(usage.billedMs)
+  if (usage.start !== 'none') ours['isolane-start'] = usage.start
+  ours['server-timing'] = `queue;dur=${usage.queueMs}, init;dur=${usage.initMs}, run;dur=${usage.runMs}, cpu;dur=${usage.cpuMs}`
+  if (outcome.kind !== 'returned') return problemResponse(outcomeProblem(outcome, target, owner), ours)
+
   const head = parseReplyHead(reply.frame.text)
   if (head === undefined) {
-    headers.set('server-timing', timing)
     const detail = `${target.tenant}/${target.name} answered with a status or header that HTTP cannot carry`
-    return withHeaders(problemResponse({ status: 502, code: 'bad_reply', detail }), headers)
+    return problemResponse({ status: 502, code: 'bad_reply', detail }, ours)
   }
+  // A Buffer over its own memory is a Uint8Array to HTTP; TypeScript minds that it might be shared.
+  const body = reply.frame.body as Uint8Array<ArrayBuffer>
   if (head.kind === 'json') {
-    headers.set('content-type', 'application/json')
-    headers.set('server-timing', timing)
-    return new Response(new Uint8Array(reply.frame.body), { status: 200, headers: [...headers] })
+    ours['content-type'] = 'application/json'
+    return new Response(body, { status: 200, headers: ours })
   }
-  const pairs = [...headers]
-  for (const [name, value] of head.headers) {
-    if (name === 'set-cookie') {
-      if (prefix !== undefined) pairs.push([name, confineCookie(value, prefix)])
-      else pairs.push([name, value])
-    } else pairs.push([name, value])
-  }
-  pairs.push(['server-timing', timing])
-  if (prefix !== undefined) pairs.push(['content-security-policy', TENANT_PAGE_POLICY])
+  if (prefix !== undefined) ours['content-security-policy'] = TENANT_PAGE_POLICY
   const bodiless = head.status === 204 || head.status === 205 || head.status === 304
-  return new Response(bodiless ? null : new Uint8Array(reply.frame.body), { status: head.status, headers: pairs })
+  return new Response(bodiless ? null : body, { status: head.status, headers: merged(head.headers, ours, prefix) })
 }
 
-function withHeaders(response: Response, headers: ReadonlyMap<string, string>): Response {
-  for (const [name, value] of headers) response.headers.set(name, value)
-  return response
+/**
+ * The function's headers and ours. A plain object where no name comes twice, which is nearly always: a list of pairs
+ * costs the server a `Headers` object (10 µs of an answer's 100).
+ */
+function merged(theirs: readonly (readonly [string, string])[], ours: Record<string, string>, prefix: string | undefined): Record<string, string> | [string, string][] {
+  const all: [string, string][] = Object.entries(ours)
+  for (const [name, value] of theirs) all.push([name, name === 'set-cookie' && prefix !== undefined ? confineCookie(value, prefix) : value])
+  const single = Object.fromEntries(all)
+  return Object.keys(single).length === all.length ? single : all
 }

@@ -65,8 +65,8 @@ export async function openGateway({ host, port, laneUrl, store, dataDir, minWork
   const logs = releases.adopt(new FunctionLog({ url: laneUrl, onError }), (it) => it.close())
   const laneRedis = releases.adopt(openLaneConnection(laneUrl, 'decisions', onError), (it) => it.disconnect())
 
-  const registry = new FunctionRegistry({ store, dataDir })
-  const keyRegistry = new KeyRegistry({ store })
+  const registry = new FunctionRegistry({ store, dataDir, changed: (key) => functions.changed(key) })
+  const keyRegistry = new KeyRegistry({ store, changed: (key) => keys.changed(key) })
   const tenants = new TenantRegistry({ store })
   const functions = new FunctionDirectory({ functions: registry })
   const keys = new Keyring({ keys: keyRegistry })

@@ -39,8 +39,8 @@ const TITLES: Readonly<Record<number, string>> = {
   504: 'Function took too long',
 }
 
-export function problemResponse(init: ProblemInit): Response {
-  const headers: Record<string, string> = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' }
+export function problemResponse(init: ProblemInit, more: Readonly<Record<string, string>> = {}): Response {
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...more }
   if (init.retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(init.retryAfterSeconds)))
   const document = {
     type: `urn:isolane:problem:${init.code}`,

@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { MAX_INLINE_BODY_BYTES } from '../../runtime/contract/limits.ts'
 import { answer } from './answer.ts'
 import { reaches } from './authenticate.ts'
-import { type GatewayEnv, needScope } from './caller.ts'
+import { type GatewayEnv, hasScope, needScope } from './caller.ts'
 import { noSuchFunction } from './functions-here.ts'
 import type { Invoke } from './invoke.ts'
 import { Problem } from './problem.ts'
@@ -28,7 +28,7 @@ export function rpcDoor({ functions, invoke }: { functions: Functions; invoke: I
     const body = await readBody(c.env.incoming, MAX_INLINE_BODY_BYTES)
     checkJson(body)
     const answered = await invoke(target, 'rpc', { door: 'rpc', headers: [] }, body)
-    return answer(answered, { owner: true })
+    return answer(answered, { owner: hasScope(caller, 'read') })
   })
 }
 

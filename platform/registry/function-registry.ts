@@ -11,6 +11,7 @@ import { artifactsOf, liveVersion } from './function-state.ts'
 import type { Store } from './open-store.ts'
 import type { SettingsChange, VersionSettings } from './settings.ts'
 import { limitsFor } from './settings.ts'
+import type { ChangeListener } from './store-changes.ts'
 import { StoreScript } from './store-script.ts'
 
 /** Each round somebody's change goes through, so this many changes at once can be waited for. */
@@ -25,6 +26,8 @@ interface RegistryDeps {
   readonly dataDir: string
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number
+  /** Told of each change made here before the one who asked for it is: news by way of the store may come after their next call. */
+  readonly changed?: ChangeListener['changed']
 }
 
 /**
@@ -35,11 +38,13 @@ export class FunctionRegistry {
   readonly #store: Store
   readonly #dataDir: string
   readonly #now: () => number
+  readonly #changed: ChangeListener['changed']
 
-  constructor({ store, dataDir, now = Date.now }: RegistryDeps) {
+  constructor({ store, dataDir, now = Date.now, changed = () => {} }: RegistryDeps) {
     this.#store = store
     this.#dataDir = dataDir
     this.#now = now
+    this.#changed = changed
   }
 
   async read(tenant: string, name: string): Promise<FunctionState | undefined> {
@@ -119,6 +124,7 @@ export class FunctionRegistry {
       const [verdict, ...gone] = await this.#commit(state?.revision ?? 0, decision)
       if (verdict === 'conflict') continue
       if (verdict === 'expired') throw new CandidateGone(tenant, name)
+      this.#changed(`function:${tenant}/${name}`)
       await this.#removeFiles(gone)
       return decision
     }

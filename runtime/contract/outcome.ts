@@ -1,3 +1,5 @@
+import { asInteger, asObject, asString, ContractError } from './parse.ts'
+
 /** The quota an invocation ran into. */
 export type LimitName = 'cpu' | 'wall' | 'memory' | 'output'
 
@@ -47,4 +49,48 @@ export function blame(kind: OutcomeKind): 'nobody' | 'function' | 'platform' | '
 /** What the platform is to blame for is never billed. */
 export function isBilled(kind: OutcomeKind): boolean {
   return blame(kind) !== 'platform'
+}
+
+const LIMITS: readonly string[] = ['cpu', 'wall', 'memory', 'output'] satisfies LimitName[]
+const UNITS: readonly string[] = ['ms', 'MiB', 'bytes']
+const STARTED: readonly string[] = ['no', 'maybe', 'replied']
+
+export function parseOutcome(value: unknown): Outcome {
+  const outcome = asObject(value, 'outcome')
+  switch (outcome.kind) {
+    case 'returned':
+    case 'expired':
+    case 'cancelled':
+      return { kind: outcome.kind }
+    case 'threw': {
+      const { name, message, stack } = asObject(outcome.error, 'outcome.error')
+      const error = { name: asString(name, 'error.name'), message: asString(message, 'error.message'), stack: asString(stack, 'error.stack') }
+      return { kind: 'threw', error, phase: asPhase(outcome.phase) }
+    }
+    case 'exceeded':
+      return {
+        kind: 'exceeded',
+        limit: oneOf<LimitName>(outcome.limit, 'outcome.limit', LIMITS),
+        allowed: asInteger(outcome.allowed, 'outcome.allowed', 0, 2 ** 53),
+        unit: oneOf<'ms' | 'MiB' | 'bytes'>(outcome.unit, 'outcome.unit', UNITS),
+        phase: asPhase(outcome.phase),
+      }
+    case 'lost':
+      return {
+        kind: 'lost',
+        reason: asString(outcome.reason, 'outcome.reason'),
+        started: oneOf<'no' | 'maybe' | 'replied'>(outcome.started, 'outcome.started', STARTED),
+      }
+    default:
+      throw new ContractError('outcome.kind', outcome.kind, 'returned, threw, exceeded, expired, lost or cancelled')
+  }
+}
+
+function asPhase(value: unknown): 'init' | 'run' {
+  return oneOf<'init' | 'run'>(value, 'outcome.phase', ['init', 'run'])
+}
+
+function oneOf<T extends string>(value: unknown, field: string, allowed: readonly string[]): T {
+  if (typeof value !== 'string' || !allowed.includes(value)) throw new ContractError(field, value, allowed.join(', '))
+  return value as T
 }

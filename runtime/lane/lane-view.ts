@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { openLaneConnection, type RedisUrl } from './connection.ts'
+import { connected, openLaneConnection, type RedisUrl } from './connection.ts'
 import { lanePrefix, MAIN_LANE, runVerb } from './scripts.ts'
 import { isConnectionError } from './stream-reader.ts'
 
@@ -60,7 +60,7 @@ export class LaneView {
   }
 
   async open(): Promise<this> {
-    if (this.#redis.status !== 'ready') await new Promise<void>((resolve) => this.#redis.once('ready', resolve))
+    await connected(this.#redis)
     return this
   }
 
@@ -121,11 +121,22 @@ export class LaneView {
 
   /** Resolves when work waits for want of capacity, or when the signal aborts. */
   async nextPoke(signal: AbortSignal): Promise<void> {
+    const aborted = Promise.withResolvers<void>()
+    const onAbort = (): void => aborted.resolve()
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      await Promise.race([this.#poke(signal), aborted.promise])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async #poke(signal: AbortSignal): Promise<void> {
     this.#pokes ??= openLaneConnection(this.#url, 'pokes', this.#onError)
     const pokes = this.#pokes
     while (!signal.aborted) {
       try {
-        if (pokes.status !== 'ready') await new Promise<void>((resolve) => pokes.once('ready', resolve))
+        await connected(pokes)
         const reply = (await pokes.xread('BLOCK', POKE_BLOCK_MS, 'STREAMS', `${this.#prefix}poke`, this.#lastPoke)) as
           | [string, [string, string[]][]][]
           | null

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis'
 
 export type Verb = 'submit' | 'settle' | 'join' | 'beat' | 'drain' | 'leave' | 'reap' | 'configure'
 
-const NEEDS_BURY: readonly Verb[] = ['leave', 'reap']
+const NEEDS_BURY: readonly Verb[] = ['join', 'leave', 'reap']
 
 function source(name: string): string {
   return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8')

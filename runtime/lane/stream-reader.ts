@@ -25,8 +25,10 @@ const BLOCK_MS = 5_000
 /** Follows one stream, across reconnections, from the last entry seen. */
 export class StreamReader {
   readonly #options: StreamReaderOptions
+  readonly #end = Promise.withResolvers<void>()
   #lastId: string
   #stopped = false
+  #caughtUp = false
 
   constructor(options: StreamReaderOptions) {
     this.#options = options
@@ -38,17 +40,29 @@ export class StreamReader {
     return this.#lastId === '0' || this.#lastId === '0-0' ? '' : this.#lastId
   }
 
+  /** Read to its end since the last (re)connection. */
+  get caughtUp(): boolean {
+    return this.#caughtUp
+  }
+
+  /** Until it is stopped, whatever its connection is doing then. */
   async run(): Promise<void> {
+    await Promise.race([this.#follow(), this.#end.promise])
+  }
+
+  async #follow(): Promise<void> {
     const { redis, onEntries, onCaughtUp } = this.#options
     while (!this.#stopped) {
       try {
         await connected(redis)
         while (await this.#read(undefined, onEntries));
         if (this.#stopped) return
+        this.#caughtUp = true
         onCaughtUp?.()
         while (!this.#stopped) await this.#read(BLOCK_MS, onEntries)
       } catch (error) {
         if (this.#stopped) return
+        this.#caughtUp = false
         if (!isConnectionError(error)) throw error
         // The status changes a moment after the command fails; without this turn the loop would spin.
         await new Promise((resolve) => setTimeout(resolve, 10))
@@ -73,6 +87,7 @@ export class StreamReader {
 
   stop(): void {
     this.#stopped = true
+    this.#end.resolve()
     this.#options.redis.disconnect()
   }
 }

@@ -37,9 +37,12 @@ export type LaneReply =
 interface Waiting {
   readonly submission: Submission
   readonly key: string
+  readonly reply: Promise<LaneReply>
   readonly resolve: (reply: LaneReply) => void
   readonly givesUpAt: number
-  /** Sent, but the connection broke before the answer: send again once the replies have been read to their end. */
+  /** A connection broke under it: the lane may have accepted it. Never `refused` from then on. */
+  mayBeThere: boolean
+  /** To be sent again, once the replies have been read to their end. */
   unsure: boolean
 }
 
@@ -77,6 +80,7 @@ export class Submitter {
   readonly #batch: TurnBatch<Waiting>
   readonly #timers: NodeJS.Timeout[] = []
   #readDone: Promise<void> = Promise.resolve()
+  #keptAt = 0
 
   constructor(options: SubmitterOptions) {
     this.#options = options
@@ -99,6 +103,7 @@ export class Submitter {
   /** Resolves when the reply stream stands and submissions may begin. */
   async open(): Promise<void> {
     await this.#keepReplyStream(true)
+    this.#redis.on('ready', () => void this.#back())
     this.#readDone = this.#reader.run().catch(this.#options.onError)
     this.#timers.push(
       setInterval(() => void this.#keepReplyStream(false), KEEP_ALIVE_MS),
@@ -107,14 +112,18 @@ export class Submitter {
     for (const timer of this.#timers) timer.unref()
   }
 
+  /** An attempt that is under way already is joined, not run again. */
   submit(submission: Submission): Promise<LaneReply> {
     const { id, attempt } = submission.invocation
     const key = `${id}/${attempt}`
-    return new Promise((resolve) => {
-      const waiting = { submission, key, resolve, givesUpAt: performance.now() + submission.deadlineMs + GRACE_MS, unsure: false }
-      this.#waiting.set(key, waiting)
-      this.#batch.add(waiting)
-    })
+    const underWay = this.#waiting.get(key)
+    if (underWay !== undefined) return underWay.reply
+    const { promise: reply, resolve } = Promise.withResolvers<LaneReply>()
+    const givesUpAt = performance.now() + submission.deadlineMs + GRACE_MS
+    const waiting: Waiting = { submission, key, reply, resolve, givesUpAt, mayBeThere: false, unsure: false }
+    this.#waiting.set(key, waiting)
+    this.#batch.add(waiting)
+    return reply
   }
 
   get inFlight(): number {
@@ -125,9 +134,13 @@ export class Submitter {
     return this.#redis.status === 'ready'
   }
 
-  async #send(items: Waiting[]): Promise<void> {
+  async #send(batch: Waiting[]): Promise<void> {
+    // What was answered meanwhile must not go out again: the lane has forgotten it, and would run it a second time.
+    const items = batch.filter((item) => this.#waiting.get(item.key) === item)
+    if (items.length === 0) return
     const { gatewayId, maxQueuedPerFunction = 1_000, maxQueuedBytes = 64 * 1024 * 1024 } = this.#options
-    const args: (string | number | Buffer)[] = [gatewayId, this.#reader.lastId, maxQueuedPerFunction, maxQueuedBytes]
+    const again = items.some((item) => item.mayBeThere) ? '1' : ''
+    const args: (string | number | Buffer)[] = [gatewayId, this.#reader.lastId, maxQueuedPerFunction, maxQueuedBytes, again]
     for (const { submission } of items) args.push(headOf(submission, gatewayId), submission.revision, submission.frame)
     let answers: number[]
     try {
@@ -160,10 +173,13 @@ export class Submitter {
   }
 
   #failed(items: Waiting[], error: Error): void {
-    if (!isConnectionError(error)) this.#options.onError(error)
+    const cut = isConnectionError(error)
+    if (!cut) this.#options.onError(error)
     for (const item of items) {
-      if (isConnectionError(error) && this.#redis.status !== 'end' && wasSent(error)) item.unsure = true
-      else this.#finish(item, { kind: 'refused', reason: 'unreachable' })
+      item.mayBeThere ||= cut && wasSent(error)
+      if (!item.mayBeThere) this.#finish(item, { kind: 'refused', reason: 'unreachable' })
+      else if (cut) item.unsure = true
+      else this.#lose(item, 'the lane could not say whether it was accepted')
     }
   }
 
@@ -184,7 +200,15 @@ export class Submitter {
     for (const item of items) this.#batch.add(item)
   }
 
+  async #back(): Promise<void> {
+    await this.#keepReplyStream(false)
+    this.#sendAgain()
+  }
+
+  /** Whichever connection comes back last calls this. */
   #sendAgain(): void {
+    if (!this.#reader.caughtUp || !this.connected) return
+    if (performance.now() - this.#keptAt > REPLY_STREAM_TTL_MS) return
     for (const item of this.#waiting.values()) {
       if (!item.unsure) continue
       item.unsure = false
@@ -199,10 +223,20 @@ export class Submitter {
         const value = fields[i + 1] as Buffer
         const item = this.#waiting.get(name.slice(2))
         if (item === undefined) continue
-        if (name.startsWith('f:')) this.#finish(item, { kind: 'answered', frame: decodeFrame(value) })
-        else this.#finish(item, { kind: 'verdict', outcome: JSON.parse(value.toString('utf8')) as Outcome })
+        try {
+          if (name.startsWith('f:')) this.#finish(item, { kind: 'answered', frame: decodeFrame(value) })
+          else this.#finish(item, { kind: 'verdict', outcome: JSON.parse(value.toString('utf8')) as Outcome })
+        } catch (error) {
+          // One bad answer must not cost everybody else theirs.
+          this.#options.onError(error as Error)
+          this.#lose(item, 'its answer could not be read')
+        }
       }
     }
+  }
+
+  #lose(item: Waiting, reason: string): void {
+    this.#finish(item, { kind: 'verdict', outcome: { kind: 'lost', reason, started: 'maybe' } })
   }
 
   #finish(item: Waiting, reply: LaneReply): void {
@@ -213,8 +247,7 @@ export class Submitter {
 
   #sweep(nowMs: number): void {
     for (const item of this.#waiting.values()) {
-      if (nowMs < item.givesUpAt) continue
-      this.#finish(item, { kind: 'verdict', outcome: { kind: 'lost', reason: 'no answer came back before the deadline', started: 'maybe' } })
+      if (nowMs >= item.givesUpAt) this.#lose(item, 'no answer came back before the deadline')
     }
   }
 
@@ -222,8 +255,15 @@ export class Submitter {
   async #keepReplyStream(first: boolean): Promise<void> {
     try {
       if (first) await connected(this.#redis)
-      if ((await this.#redis.pexpire(this.#replyKey, REPLY_STREAM_TTL_MS)) === 1) return
+      const sentAt = performance.now()
+      if ((await this.#redis.pexpire(this.#replyKey, REPLY_STREAM_TTL_MS)) === 1) {
+        this.#keptAt = sentAt
+        return
+      }
+      // Answers may have gone with the old stream: what was sent before the cut and is not here cannot be sent again safely.
+      for (const item of this.#waiting.values()) if (item.unsure) this.#lose(item, 'the gateway was cut off for too long')
       await this.#redis.multi().xadd(this.#replyKey, '*', 'opened', this.#options.gatewayId).pexpire(this.#replyKey, REPLY_STREAM_TTL_MS).exec()
+      this.#keptAt = sentAt
     } catch (error) {
       if (first || !isConnectionError(error)) this.#options.onError(error as Error)
       if (first) throw error
@@ -233,9 +273,7 @@ export class Submitter {
   /** Waits for nothing: what is still under way is answered `lost` to its callers. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
-    for (const item of this.#waiting.values()) {
-      this.#finish(item, { kind: 'verdict', outcome: { kind: 'lost', reason: 'the gateway stopped', started: 'maybe' } })
-    }
+    for (const item of this.#waiting.values()) this.#lose(item, 'the gateway stopped')
     this.#reader.stop()
     await this.#readDone
     await this.#redis.del(this.#replyKey).catch(() => 0)

@@ -67,12 +67,14 @@ export class WorkerLane {
   readonly #redis: Redis
   readonly #batch: TurnBatch<Settlement>
   #reader: StreamReader | undefined
+  /** '' while it holds none. */
   #epoch = ''
   #lastGoodBeat = Number.NEGATIVE_INFINITY
   #unsure: Settlement[] = []
   #beats: NodeJS.Timeout | undefined
   #beating = false
   #closed = false
+  #draining = false
   #settling = 0
   #settled: (() => void) | undefined
 
@@ -89,6 +91,7 @@ export class WorkerLane {
   async join(): Promise<void> {
     await connected(this.#redis)
     await this.#enter()
+    this.#redis.on('ready', () => this.#sendAgain())
     this.#beats = setInterval(() => void this.#beat(), BEAT_MS)
   }
 
@@ -102,7 +105,9 @@ export class WorkerLane {
     this.#batch.add(item)
   }
 
+  /** Takes no more work, for good: it stays so through cuts and a new epoch. */
   async drain(): Promise<void> {
+    this.#draining = true
     await runVerb(this.#redis, this.#prefix, 'drain', [this.#options.workerId, 'd'])
   }
 
@@ -125,15 +130,17 @@ export class WorkerLane {
 
   async #enter(): Promise<void> {
     const { workerId, capacityMb, info, url, onError } = this.#options
-    this.#epoch = String(await runVerb(this.#redis, this.#prefix, 'join', [workerId, Math.floor(capacityMb()), CPU_MILLI, JSON.stringify(info())]))
-    this.#lastGoodBeat = performance.now()
-    this.#reader?.stop()
+    const sentAt = performance.now()
+    const offer = [workerId, Math.floor(capacityMb()), CPU_MILLI, JSON.stringify(info()), this.#draining ? 'd' : 'r']
+    const epoch = String(await runVerb(this.#redis, this.#prefix, 'join', offer))
+    if (this.#closed) return
+    this.#epoch = epoch
+    this.#lastGoodBeat = sentAt
     this.#reader = new StreamReader({
       redis: openLaneConnection(url, `inbox:${workerId}`, onError),
       key: `${this.#prefix}inbox:${workerId}`,
       from: '0',
       onEntries: (entries) => this.#receive(entries),
-      onCaughtUp: () => this.#sendAgain(),
     })
     void this.#reader.run().catch(onError)
   }
@@ -142,21 +149,31 @@ export class WorkerLane {
     if (this.#beating || this.#closed) return
     this.#beating = true
     const { workerId, capacityMb, info, resident, onState, onError } = this.#options
+    const epoch = this.#epoch
     const sentAt = performance.now()
     try {
+      if (epoch === '') {
+        await this.#enter()
+        return
+      }
       const answer = await runVerb(this.#redis, this.#prefix, 'beat', [
         workerId,
-        this.#epoch,
+        epoch,
         this.#reader?.lastId ?? '',
         Math.floor(capacityMb()),
         JSON.stringify(info()),
         residentReport(resident('all')),
       ])
-      if (answer === 'gone') await this.#rejoin()
-      else {
+      // Settle may have been told first, while this was under way.
+      if (epoch !== this.#epoch) return
+      if (answer === 'gone') {
+        this.#gone()
+        await this.#enter()
+      } else {
         // From when it was sent: the answer may have been long under way.
         this.#lastGoodBeat = sentAt
         onState(answer === 'r' ? 'ready' : 'draining')
+        if (answer === 'r' && this.#draining) await this.drain()
       }
     } catch (error) {
       if (!isConnectionError(error)) onError(error as Error)
@@ -165,30 +182,40 @@ export class WorkerLane {
     }
   }
 
-  async #rejoin(): Promise<void> {
+  #gone(): void {
     if (this.#closed) return
+    this.#epoch = ''
+    // Before it joins: the next epoch's claims come in the same stream, and this reader would hand them on as well.
+    this.#reader?.stop()
+    this.#reader = undefined
+    this.#lastGoodBeat = Number.NEGATIVE_INFINITY
+    const unsure = this.#unsure
     this.#unsure = []
+    this.#done(unsure.length)
     this.#options.onGone()
-    await this.#enter()
   }
 
   async #send(items: Settlement[]): Promise<void> {
     const { workerId, resident, onError } = this.#options
-    const args: (string | Buffer)[] = [workerId, this.#epoch, this.#reader?.lastId ?? '', residentReport(resident('changed'))]
+    const epoch = this.#epoch
+    const args: (string | Buffer)[] = [workerId, epoch, this.#reader?.lastId ?? '', residentReport(resident('changed'))]
     for (const item of items) {
       args.push(item.key, `${item.cpuMs.toFixed(3)}|${item.waitMs.toFixed(3)}|${item.runMs.toFixed(3)}`, item.frame, JSON.stringify(item.record))
     }
+    let answer: unknown
     try {
-      const answer = await runVerb(this.#redis, this.#prefix, 'settle', args)
-      this.#done(items.length)
-      if (answer === 'gone') await this.#rejoin()
+      answer = await runVerb(this.#redis, this.#prefix, 'settle', args)
     } catch (error) {
-      if (isConnectionError(error)) this.#unsure.push(...items)
-      else {
-        onError(error as Error)
-        this.#done(items.length)
+      if (isConnectionError(error)) {
+        this.#unsure.push(...items)
+        return
       }
+      onError(error as Error)
     }
+    this.#done(items.length)
+    if (answer !== 'gone' || epoch === '' || epoch !== this.#epoch) return
+    this.#gone()
+    await this.#beat()
   }
 
   #done(count: number): void {

@@ -1,6 +1,6 @@
 import type { FunctionVersion } from '../contract/function-version.ts'
 import type { CellProcess, SliceOwner } from './cell-process.ts'
-import { killVerdict, nextBaseline, rssLimitMb, type SliceBaseline } from './kill-clock.ts'
+import { killVerdict, nextBaseline, rssLimitMb, type SliceBaseline, type SliceUse, useSince } from './kill-clock.ts'
 import { ProcessGauge } from './proc.ts'
 import type { Sandbox } from './sandbox.ts'
 
@@ -16,6 +16,8 @@ export class Cell implements Disposable {
   readonly sandboxes = new Map<number, Sandbox>()
   readonly #gauge: ProcessGauge
   #baseline: SliceBaseline | undefined
+  /** What the slice it is in had used when it was last looked at: all that is known of one it dies in. */
+  lastUse: SliceUse = { cpuMs: 0, wallMs: 0 }
   idleSince: number
 
   constructor(process: CellProcess, tenant: string, onlyFor: string | undefined, now: number) {
@@ -44,6 +46,7 @@ export class Cell implements Disposable {
     const running = this.process.running()
     const seen = { now, frameNumber: running?.frameNumber, cpuMs: running === undefined ? 0 : this.#gauge.cpuMs(), rssMb: this.rssMb() }
     this.#baseline = nextBaseline(this.#baseline, seen)
+    this.lastUse = useSince(this.#baseline, seen)
     const verdict = killVerdict(this.#baseline, seen, allowance(running?.owner), this.#rssLimitMb())
     if (verdict !== undefined) this.process.kill(verdict)
   }

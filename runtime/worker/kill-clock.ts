@@ -36,6 +36,17 @@ export function nextBaseline(before: SliceBaseline | undefined, seen: CellSighti
   return { frameNumber: seen.frameNumber, since: seen.now, cpuMs: seen.cpuMs }
 }
 
+/** What a slice has used, as far as it can be seen from outside. */
+export interface SliceUse {
+  readonly cpuMs: number
+  readonly wallMs: number
+}
+
+export function useSince(baseline: SliceBaseline | undefined, seen: CellSighting): SliceUse {
+  if (baseline === undefined) return { cpuMs: 0, wallMs: 0 }
+  return { cpuMs: seen.cpuMs - baseline.cpuMs, wallMs: seen.now - baseline.since }
+}
+
 /** Whether the cell must die now, and for what. */
 export function killVerdict(
   baseline: SliceBaseline | undefined,

@@ -4,6 +4,7 @@ import { cpuBudgetMs, INIT_CPU_MS, INIT_WALL_MS, MAX_INLINE_BODY_BYTES, MAX_SLIC
 import type { Outcome, ThrownError } from '../contract/outcome.ts'
 import type { Claim } from '../lane/worker-lane.ts'
 import type { GuestMessage, SliceOwner, SliceReport } from './cell-process.ts'
+import type { SliceUse } from './kill-clock.ts'
 import type { Sandbox } from './sandbox.ts'
 import { parseThrownError } from './thrown-error.ts'
 
@@ -64,6 +65,8 @@ export class Run {
   #sandbox: Sandbox | undefined
   #call = 0
   #wallTimer: NodeJS.Timeout | undefined
+  /** The slice that opens its sandbox is out; the handler's own come after it. */
+  #opening = false
   #openSlices = 0
   #slices = 0
   #runningFrom: number | undefined
@@ -93,6 +96,7 @@ export class Run {
   /** Opens the sandbox for everybody who will ride in it; the cost is this run's. */
   open(sandbox: Sandbox, spec: string, random: Buffer): void {
     this.#start = 'cold'
+    this.#opening = true
     this.#sandbox = sandbox
     sandbox.riders.add(this)
     sandbox.cell.process.open(sandbox.number, this.version.versionId, spec, random, {
@@ -129,8 +133,16 @@ export class Run {
   }
 
   /** The process wall fell on it while its slice ran. */
-  exceeded(limit: 'cpu' | 'wall' | 'memory'): void {
-    this.#finish(this.#exceeded(limit, this.#runningFrom === undefined ? 'init' : 'run'))
+  exceeded(limit: 'cpu' | 'wall' | 'memory', { cpuMs, wallMs }: SliceUse): void {
+    // Nothing measured the slice that never came back.
+    this.#cpuMs += cpuMs
+    if (this.#opening) {
+      this.#initMs += wallMs
+    } else {
+      this.#sliceMs += wallMs
+      this.#slices++
+    }
+    this.#finish(this.#exceeded(limit, this.#opening ? 'init' : 'run'))
   }
 
   #enter(kind: 'invoke' | 'timer', extra: number, text: Buffer | string, body: Buffer | string, utf8: boolean): void {
@@ -158,6 +170,7 @@ export class Run {
   }
 
   #opened(sandbox: Sandbox, report: SliceReport): void {
+    this.#opening = false
     this.#initMs = report.wallMs
     this.#heapMb = report.heapMb
     sandbox.opening = false

@@ -214,7 +214,7 @@ export class Worker implements RunHost {
       sandbox.forget()
       this.#changed.add(sandbox.versionId)
       for (const run of [...sandbox.riders]) {
-        if (limit !== undefined && running?.by === run) run.exceeded(limit)
+        if (limit !== undefined && running?.by === run) run.exceeded(limit, cell.lastUse)
         else run.lose('the process it ran in ended', 'maybe')
       }
     }

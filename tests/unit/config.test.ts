@@ -50,7 +50,7 @@ test('a role left out needs a Redis to meet the others in', () => {
 })
 
 test('an admin key too short to be one is refused without being repeated', () => {
-  expect(() => readConfig({ ISOLANE_ADMIN_KEY: 'short' }, 2)).toThrow(/^(?![^]*"short")[^]*ISOLANE_ADMIN_KEY/)
+  expect(() => readConfig({ ISOLANE_ADMIN_KEY: 'short' }, 2)).toThrow(/^(?![\s\S]*"short")[\s\S]*ISOLANE_ADMIN_KEY/)
 })
 
 test('a worker without a lane says what it needs', () => {

@@ -8,14 +8,7 @@ local capacity = tonumber(ARGV[4])
 worker.mb, worker.capacity, worker.beat = worker.mb + capacity - worker.capacity, capacity, now
 changed_workers[worker.id] = worker
 push(put, P .. 'info', worker.id, ARGV[5])
--- A day after the last worker spoke of a version, its averages may go.
-for id, riders in string.gmatch(ARGV[6], '(%x+)=(%d+)') do
-  local v = load_version(id)
-  v.resident[worker.id] = tonumber(riders)
-  v.write['r:' .. worker.id] = riders
-  changed_versions[id] = v
-end
+hear_resident(worker, ARGV[6])
 claim(16)
 commit()
-for id in string.gmatch(ARGV[6], '(%x+)=%d+') do call('PEXPIRE', P .. 'v:' .. id, 86400000) end
 return worker.state

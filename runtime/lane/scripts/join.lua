@@ -1,13 +1,15 @@
 -- join: a worker offers its capacity under a new epoch, and takes waiting work at once.
--- ARGV  worker, capacityMb, cpuMilli, info (JSON)
+-- What it held under an earlier epoch is answered `lost`: it says itself that it no longer runs it.
+-- ARGV  worker, capacityMb, cpuMilli, info (JSON), state ('r', or 'd' when it only comes back to go)
 -- Returns the epoch.
 local id = ARGV[1]
+local before = load_workers()[id]
+if before then bury(before, 'the worker that ran it started anew', 1000000) end
 local epoch = tostring(call('INCR', P .. 'epoch'))
-load_workers()[id] = { id = id, epoch = epoch, capacity = tonumber(ARGV[2]), mb = tonumber(ARGV[2]), cpu = tonumber(ARGV[3]), running = 0, state = 'r', beat = now }
+load_workers()[id] = { id = id, epoch = epoch, capacity = tonumber(ARGV[2]), mb = tonumber(ARGV[2]), cpu = tonumber(ARGV[3]), running = 0, state = ARGV[5], beat = now }
 changed_workers[id] = workers[id]
 push(put, P .. 'info', id, ARGV[4])
 -- The inbox must exist before the first hand-over (see NOMKSTREAM in lane.lua); this entry carries nothing.
-call('DEL', P .. 'inbox:' .. id, P .. 'lease:' .. id)
 call('XADD', P .. 'inbox:' .. id, '*', 'joined', epoch)
 claim(16)
 commit()

@@ -13,9 +13,11 @@
 --   ready          zset    function   by acceptedMs of its first queued job; holds exactly the functions that could start one
 --   due            zset    id/attempt by the time it expires in the queue
 --   f:<function>   hash    rev cap running queued
---   v:<versionId>  hash    r:<worker> resident riders, l:<worker> leased riders, n cpu wait (moving averages, ms)
+--   v:<versionId>  hash    r:<worker> resident riders, l:<worker> leased riders (neither: 0), n cpu wait (moving averages, ms)
 --   inbox:<worker>, replies:<gateway>, usage, poke    streams
 --   sum            hash    counters, gauges and their time integrals
+--   epoch          string  the last epoch given to a worker
+--   reap           hash    at run grace: when reap last ran, on which run of Redis, and until when it only watches
 --
 -- head, the fields of a submission that scheduling and billing need, joined by '|':
 --   1 id  2 attempt  3 function  4 version  5 versionId  6 bookedMb  7 gateway  8 deadlineMs  9 maxWaitMs
@@ -81,6 +83,8 @@ local function load_function(key)
 end
 
 local versions, changed_versions = {}, {}
+-- This long after anybody last spoke of a version, its averages may go.
+local VERSION_TTL_MS = 86400000
 
 local function load_version(id)
   local v = versions[id]
@@ -89,10 +93,11 @@ local function load_version(id)
   local flat = call('HGETALL', P .. 'v:' .. id)
   for i = 1, #flat, 2 do
     local field, value = flat[i], tonumber(flat[i + 1])
-    local kind = string.sub(field, 1, 2)
-    if kind == 'r:' then v.resident[string.sub(field, 3)] = value
-    elseif kind == 'l:' then v.leased[string.sub(field, 3)] = value
-    else v[field] = value end
+    local kind, worker = string.sub(field, 1, 2), string.sub(field, 3)
+    if kind ~= 'r:' and kind ~= 'l:' then v[field] = value
+    elseif not load_workers()[worker] then v.write[field] = false
+    elseif kind == 'r:' then v.resident[worker] = value
+    else v.leased[worker] = value end
   end
   versions[id] = v
   return v
@@ -100,8 +105,18 @@ end
 
 local function set_leased(v, worker, count)
   v.leased[worker] = count
-  v.write['l:' .. worker] = count
+  v.write['l:' .. worker] = count > 0 and count
   changed_versions[v.id] = v
+end
+
+-- What a worker says it keeps warm: 'versionId=riders,...'. Absolute numbers; only a hint.
+local function hear_resident(worker, report)
+  for id, riders in string.gmatch(report, '(%x+)=(%d+)') do
+    local v = load_version(id)
+    v.resident[worker.id] = tonumber(riders)
+    v.write['r:' .. worker.id] = riders ~= '0' and riders
+    changed_versions[id] = v
+  end
 end
 
 -- Milli-cores one rider takes. Divided by time on a core plus time waiting for the host, never by run time:
@@ -313,9 +328,13 @@ local function commit()
   end
   for key, f in pairs(changed_functions) do call('HSET', P .. 'f:' .. key, 'rev', f.rev, 'cap', f.cap, 'running', f.running, 'queued', f.queued) end
   for id, v in pairs(changed_versions) do
-    local flat = {}
-    for field, value in pairs(v.write) do flat[#flat + 1] = field; flat[#flat + 1] = value end
-    if #flat > 0 then call('HSET', P .. 'v:' .. id, unpack(flat)) end
+    local flat, gone = {}, {}
+    for field, value in pairs(v.write) do
+      if value then flat[#flat + 1] = field; flat[#flat + 1] = value else gone[#gone + 1] = field end
+    end
+    chunked(gone, 1000, function(...) call('HDEL', P .. 'v:' .. id, ...) end)
+    chunked(flat, 1000, function(...) call('HSET', P .. 'v:' .. id, ...) end)
+    call('PEXPIRE', P .. 'v:' .. id, VERSION_TTL_MS)
   end
   for key, list in pairs(del) do chunked(list, 1000, function(...) call('HDEL', key, ...) end) end
   for key, list in pairs(put) do chunked(list, 1000, function(...) call('HSET', key, ...) end) end

@@ -4,5 +4,6 @@
 local worker = held_by(ARGV[1], ARGV[2])
 if not worker then return 'gone' end
 local lost = bury(worker, 'the worker left before it answered', 1000)
+claim(16)
 commit()
 return lost

@@ -7,12 +7,7 @@
 local worker = held_by(ARGV[1], ARGV[2])
 if not worker then return 'gone' end
 if ARGV[3] ~= '' then call('XTRIM', P .. 'inbox:' .. worker.id, 'MINID', ARGV[3]) end
-for id, riders in string.gmatch(ARGV[4], '(%x+)=(%d+)') do
-  local v = load_version(id)
-  v.resident[worker.id] = tonumber(riders)
-  v.write['r:' .. worker.id] = riders
-  changed_versions[id] = v
-end
+hear_resident(worker, ARGV[4])
 
 local keys = {}
 for i = 5, #ARGV, 4 do keys[#keys + 1] = ARGV[i] end

@@ -6,7 +6,7 @@ const jail = probeJail({ openFiles: 64, processes: 32 })
 
 test('every wall that the probe names holds for a child started behind it', () => {
   const script = 'ip=$(wc -l < /proc/net/dev); echo $ip; cat /proc/self/status; ulimit -n; cat /proc/self/oom_score_adj'
-  const [command, ...args] = [...jail.prefix, 'sh', '-c', script] as [string, ...string[]]
+  const [command, ...args] = [...jail.prefix, 'sh', '-c', script] as unknown as [string, ...string[]]
   const { stdout, status } = spawnSync(command, args, { encoding: 'utf8' })
   expect(status).toBe(0)
   const lines = stdout.trimEnd().split('\n')

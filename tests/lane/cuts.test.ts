@@ -1,0 +1,249 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { LaneView } from '../../runtime/lane/lane-view.ts'
+import { type LaneReply, Submitter } from '../../runtime/lane/submitter.ts'
+import { startRedis, type TestRedis } from '../redis-server.ts'
+import { keyOf, LaneDriver, PREFIX } from './lane-driver.ts'
+import { StandInWorker, submission } from './stand-in-worker.ts'
+
+let server: TestRedis
+let lane: LaneDriver
+let redis: Redis
+let cleanup: AsyncDisposableStack
+
+beforeAll(async () => {
+  server = await startRedis()
+  lane = new LaneDriver(server.url)
+  redis = lane.redis
+})
+afterAll(async () => {
+  lane.close()
+  await server.stop()
+})
+beforeEach(async () => {
+  await redis.flushall()
+  cleanup = new AsyncDisposableStack()
+})
+afterEach(() => cleanup.disposeAsync())
+
+async function openSubmitter(gatewayId: string): Promise<Submitter> {
+  // Cuts are reported to nobody here: they are the test.
+  const submitter = new Submitter({ url: server.url, gatewayId, onError: () => {} })
+  cleanup.defer(() => submitter.close())
+  await submitter.open()
+  return submitter
+}
+
+async function startWorker(id: string, options?: ConstructorParameters<typeof StandInWorker>[2]): Promise<StandInWorker> {
+  const worker = new StandInWorker(server.url, id, options)
+  cleanup.defer(() => worker.lane.leave())
+  await worker.lane.join()
+  return worker
+}
+
+/** Reaps on and on, as a controller does, until the test ends. */
+async function keepReaping(): Promise<void> {
+  const view = await new LaneView({ url: server.url, onError: () => {} }).open()
+  const stop = new AbortController()
+  const reaping = (async () => {
+    while (!stop.signal.aborted) {
+      await view.reap().catch(() => {})
+      await pause(100, undefined, { signal: stop.signal }).catch(() => {})
+    }
+  })()
+  cleanup.defer(async () => {
+    stop.abort()
+    await reaping
+    view.close()
+  })
+}
+
+/** Cuts connections for which `which` says so, and returns how many. */
+async function cut(which: (name: string) => boolean): Promise<number> {
+  const clients = String(await redis.client('LIST')).split('\n')
+  let killed = 0
+  for (const client of clients) {
+    const id = /(?:^| )id=(\d+)/.exec(client)?.[1]
+    const name = / name=(\S+)/.exec(client)?.[1]
+    if (id !== undefined && name !== undefined && which(name)) killed += Number(await redis.call('CLIENT', 'KILL', 'ID', id))
+  }
+  return killed
+}
+
+/** Calls `count` times, a few at a time, so that calls are under way all the while `meanwhile` goes on. */
+async function call(submitters: readonly Submitter[], count: number, meanwhile: () => Promise<void>): Promise<LaneReply[]> {
+  const replies: Promise<LaneReply>[] = []
+  let over = false
+  const trouble = (async () => {
+    while (!over) await meanwhile()
+  })()
+  for (let n = 0; n < count; n++) {
+    replies.push((submitters[n % submitters.length] as Submitter).submit(submission(n)))
+    if (n % 8 === 0) await pause(1)
+  }
+  const all = await Promise.all(replies)
+  over = true
+  await trouble
+  return all
+}
+
+async function expectBooksToBeRight(replies: readonly LaneReply[], workers: readonly StandInWorker[]): Promise<void> {
+  const answered = replies.flatMap(({ kind }, n) => (kind === 'answered' ? [keyOf(n)] : []))
+  const others = replies.filter(({ kind }) => kind !== 'answered')
+  // What was never sent, for want of a connection, is refused; nothing is lost, for nobody died.
+  expect(others).toEqual(others.map(() => ({ kind: 'refused', reason: 'unreachable' })))
+  const claims = workers.flatMap((worker) => [...worker.claims])
+  expect(claims.filter(([, times]) => times > 1)).toEqual([])
+  expect(claims.map(([key]) => key).sort()).toEqual([...answered].sort())
+  expect((await lane.records()).map(({ id, attempt }) => `${id}/${attempt}`).sort()).toEqual([...answered].sort())
+  expect(
+    await redis.exists(`${PREFIX}inv`, `${PREFIX}job`, `${PREFIX}due`, `${PREFIX}ready`, ...['w1', 'w2'].map((id) => `${PREFIX}lease:${id}`)),
+  ).toBe(0)
+  expect([await lane.sum('queued'), await lane.sum('inFlight')]).toEqual([0, 0])
+}
+
+const holdMs = (): number => Math.floor(Math.random() * 6)
+
+describe('every submission gets one answer, runs once and leaves one record', () => {
+  test('while all connections are cut again and again', async () => {
+    const workers = [await startWorker('w1', { holdMs }), await startWorker('w2', { holdMs })]
+    const submitters = [await openSubmitter('g1'), await openSubmitter('g2')]
+    await keepReaping()
+    let cuts = 0
+    const replies = await call(submitters, 3_000, async () => {
+      await pause(30 + Math.random() * 70)
+      cuts += Number(await redis.call('CLIENT', 'KILL', 'TYPE', 'normal'))
+    })
+    expect(cuts).toBeGreaterThan(20)
+    expect(replies.filter(({ kind }) => kind === 'answered').length).toBeGreaterThan(500)
+    await expectBooksToBeRight(replies, workers)
+  })
+
+  for (const [what, which] of [
+    ['submissions', (name) => name.startsWith('gateway:')],
+    ['replies', (name) => name.startsWith('replies:')],
+    ['a worker', (name) => name.startsWith('worker:')],
+    ['an inbox', (name) => name.startsWith('inbox:')],
+  ] as [string, (name: string) => boolean][]) {
+    test(`while only the connection of ${what} is cut`, async () => {
+      const workers = [await startWorker('w1', { holdMs })]
+      const submitters = [await openSubmitter('g1')]
+      let cuts = 0
+      const replies = await call(submitters, 1_000, async () => {
+        await pause(10 + Math.random() * 40)
+        cuts += await cut(which)
+      })
+      expect(cuts).toBeGreaterThan(2)
+      await expectBooksToBeRight(replies, workers)
+    })
+  }
+
+  test('while Redis stands still for three seconds: a pause kills no worker', async () => {
+    const workers = [await startWorker('w1', { holdMs }), await startWorker('w2', { holdMs })]
+    const submitters = [await openSubmitter('g1')]
+    await keepReaping()
+    const pid = Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1])
+    let paused = false
+    const replies = await call(submitters, 2_000, async () => {
+      await pause(50)
+      if (paused) return
+      paused = true
+      process.kill(pid, 'SIGSTOP')
+      try {
+        await pause(1_700)
+        expect(workers.map(({ lane }) => lane.fresh)).toEqual([false, false])
+        await pause(1_300)
+      } finally {
+        process.kill(pid, 'SIGCONT')
+      }
+    })
+    expect(paused).toBe(true)
+    expect(replies.filter(({ kind }) => kind !== 'answered')).toEqual([])
+    expect(workers.map(({ gone }) => gone)).toEqual([0, 0])
+    await expectBooksToBeRight(replies, workers)
+  })
+})
+
+describe('a submitter', () => {
+  test('answers two calls of the same attempt with the one answer', async () => {
+    const worker = await startWorker('w1', { holdMs })
+    const submitter = await openSubmitter('g1')
+    const [first, second] = await Promise.all([submitter.submit(submission(1)), submitter.submit(submission(1))])
+    expect(first.kind).toBe('answered')
+    expect(second).toBe(first)
+    expect(worker.claims.get(keyOf(1))).toBe(1)
+  })
+
+  test('stops while its lane is away', async () => {
+    await using own = await startRedis()
+    const submitter = new Submitter({ url: own.url, gatewayId: 'g', onError: () => {} })
+    await submitter.open()
+    const waiting = submitter.submit(submission(1))
+    await own.stop()
+    await submitter.close()
+    expect(['refused', 'verdict']).toContain((await waiting).kind)
+  })
+
+  test('outlives an answer it cannot read', async () => {
+    const errors: Error[] = []
+    const submitter = new Submitter({ url: server.url, gatewayId: 'g1', onError: (error) => errors.push(error) })
+    cleanup.defer(() => submitter.close())
+    await submitter.open()
+    const spoilt = submitter.submit(submission(1))
+    await expect.poll(() => lane.sum('queued')).toBe(1)
+    await redis.xadd(`${PREFIX}replies:g1`, '*', `f:${keyOf(1)}`, 'no frame')
+    expect(await spoilt).toMatchObject({ kind: 'verdict', outcome: { kind: 'lost' } })
+    expect(errors).toHaveLength(1)
+    await startWorker('w1')
+    expect(await submitter.submit(submission(2))).toMatchObject({ kind: 'answered' })
+  })
+})
+
+describe('a worker that the lane gave up', () => {
+  test('joins again, hands on nothing twice, and drops what it had', async () => {
+    let first = true
+    const holdFirst = (): number | 'for ever' => {
+      const held = first
+      first = false
+      return held ? 'for ever' : 0
+    }
+    const worker = await startWorker('w1', { holdMs: holdFirst })
+    const submitter = await openSubmitter('g1')
+    const lost = submitter.submit(submission(0))
+    await worker.claimed
+    await lane.trustReap()
+    await lane.silence('w1', 2_001)
+    await lane.reap()
+    expect(await lost).toMatchObject({ kind: 'verdict', outcome: { kind: 'lost', started: 'maybe' } })
+
+    const waiting = Array.from({ length: 20 }, (_, n) => submitter.submit(submission(n + 1)))
+    expect((await Promise.all(waiting)).map(({ kind }) => kind)).toEqual(waiting.map(() => 'answered'))
+    expect(worker.gone).toBe(1)
+    expect([...worker.claims.values()]).toEqual(Array.from({ length: 21 }, () => 1))
+    expect(await lane.records()).toHaveLength(21)
+  })
+
+  test('and that is about to stop joins again only to finish: it is handed nothing', async () => {
+    const worker = await startWorker('w1')
+    await worker.lane.drain()
+    await redis.hdel(`${PREFIX}cap`, 'w1')
+    await expect.poll(() => worker.gone).toBe(1)
+    await expect.poll(async () => (await lane.free('w1'))?.state).toBe('d')
+    const submitter = await openSubmitter('g1')
+    void submitter.submit(submission(1))
+    await expect.poll(() => lane.sum('queued')).toBe(1)
+    expect(worker.claims.size).toBe(0)
+  })
+
+  test('and that waits for its settlements to be heard does not wait for ever', async () => {
+    const worker = await startWorker('w1', { holdMs: () => 20 })
+    const submitter = await openSubmitter('g1')
+    void submitter.submit(submission(1))
+    await worker.claimed
+    await redis.hdel(`${PREFIX}cap`, 'w1')
+    await cut((name) => name === 'worker:w1')
+    await expect.poll(() => worker.gone).toBe(1)
+    await worker.lane.flushed()
+  })
+})
