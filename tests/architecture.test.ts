@@ -19,10 +19,12 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'platform/telemetry',
     'runtime/lane',
   ],
+  'platform/openapi': ['platform/autoscaler', 'platform/billing', 'platform/registry', 'runtime/contract'],
   'platform/gateway': [
     'platform/autoscaler',
     'platform/billing',
     'platform/builder',
+    'platform/openapi',
     'platform/registry',
     'platform/start-error.ts',
     'platform/telemetry',

@@ -26,8 +26,8 @@ export interface Platform extends AsyncDisposable {
   /** Uploads a module; throws with the answer's text unless it is accepted. */
   deploy(name: string, source: string, query?: string): Promise<Record<string, unknown>>
   workers(): Promise<{ id: string; pid: number; state: string }[]>
-  /** Asks it to end and waits until everything it started has. */
-  stop(): Promise<void>
+  /** Asks it to end and waits until everything it started has; how it ended: an exit code, or the signal that did it. */
+  stop(): Promise<number | NodeJS.Signals>
   /** SIGKILL to the platform process alone. */
   kill(): Promise<void>
 }
@@ -51,7 +51,7 @@ export async function startPlatform({ dataDir, env = {} }: PlatformOptions = {})
     },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const ended = new Promise<number | NodeJS.Signals>((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code ?? 'SIGKILL')))
   let output = ''
   await new Promise<void>((resolve, reject) => {
     const hear = (text: string): void => {
@@ -69,7 +69,7 @@ export async function startPlatform({ dataDir, env = {} }: PlatformOptions = {})
 
 interface Parts {
   readonly child: ChildProcess
-  readonly ended: Promise<void>
+  readonly ended: Promise<number | NodeJS.Signals>
   readonly folder: string
   readonly own: boolean
   readonly url: string
@@ -80,9 +80,9 @@ interface Parts {
 function handle({ child, ended, folder, own, url, key, output }: Parts): Platform {
   const call = (path: string, init: RequestInit = {}): Promise<Response> =>
     fetch(url + path, { ...init, headers: { authorization: `Bearer ${key}`, ...(init.headers as Record<string, string>) } })
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
+  const end = async (signal: NodeJS.Signals): Promise<number | NodeJS.Signals> => {
     child.kill(signal)
-    await ended
+    return await ended
   }
   const platform: Platform = {
     url,
@@ -104,11 +104,16 @@ function handle({ child, ended, folder, own, url, key, output }: Parts): Platfor
       return (await platform.json<{ workers: { id: string; pid: number; state: string }[] }>('/v1/workers')).workers
     },
     async stop() {
-      await end('SIGTERM')
+      const how = await end('SIGTERM')
       if (own) await rm(folder, { recursive: true, force: true })
+      return how
     },
-    kill: () => end('SIGKILL'),
-    [Symbol.asyncDispose]: () => platform.stop(),
+    async kill() {
+      await end('SIGKILL')
+    },
+    async [Symbol.asyncDispose]() {
+      await platform.stop()
+    },
   }
   return platform
 }

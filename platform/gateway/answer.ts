@@ -5,8 +5,6 @@ import { problemResponse } from './problem.ts'
 import { confineCookie, parseReplyHead } from './reply-head.ts'
 
 export interface AnswerOptions {
-  /** Where the function stands on this host; its cookies are confined to it. Absent at the rpc door: nobody's browser is there. */
-  readonly prefix?: string
   /** The caller may see what the function threw. */
   readonly owner: boolean
 }
@@ -15,7 +13,7 @@ export interface AnswerOptions {
 const TENANT_PAGE_POLICY = 'sandbox allow-scripts allow-forms allow-popups allow-downloads'
 
 /** What became of an invocation → the HTTP answer. */
-export function answer({ id, target, reply }: Answered, { prefix, owner }: AnswerOptions): Response {
+export function answer({ id, target, reply }: Answered, { owner }: AnswerOptions): Response {
   if (reply.kind === 'refused') return problemResponse(refusalProblem(reply.reason, target), { 'isolane-invocation-id': id })
   const ours: Record<string, string> = { 'isolane-invocation-id': id, 'isolane-version': String(target.version) }
   if (reply.kind === 'verdict') {
@@ -42,18 +40,22 @@ export function answer({ id, target, reply }: Answered, { prefix, owner }: Answe
     ours['content-type'] = 'application/json'
     return new Response(body, { status: 200, headers: ours })
   }
-  if (prefix !== undefined) ours['content-security-policy'] = TENANT_PAGE_POLICY
+  ours['content-security-policy'] = TENANT_PAGE_POLICY
   const bodiless = head.status === 204 || head.status === 205 || head.status === 304
-  return new Response(bodiless ? null : body, { status: head.status, headers: merged(head.headers, ours, prefix) })
+  return new Response(bodiless ? null : body, { status: head.status, headers: merged(head.headers, ours, `/fn/${target.tenant}/${target.name}`) })
 }
 
 /**
  * The function's headers and ours. A plain object where no name comes twice, which is nearly always: a list of pairs
  * costs the server a `Headers` object (10 µs of an answer's 100).
  */
-function merged(theirs: readonly (readonly [string, string])[], ours: Record<string, string>, prefix: string | undefined): Record<string, string> | [string, string][] {
+function merged(
+  theirs: readonly (readonly [string, string])[],
+  ours: Record<string, string>,
+  prefix: string,
+): Record<string, string> | [string, string][] {
   const all: [string, string][] = Object.entries(ours)
-  for (const [name, value] of theirs) all.push([name, name === 'set-cookie' && prefix !== undefined ? confineCookie(value, prefix) : value])
+  for (const [name, value] of theirs) all.push([name, name === 'set-cookie' ? confineCookie(value, prefix) : value])
   const single = Object.fromEntries(all)
   return Object.keys(single).length === all.length ? single : all
 }

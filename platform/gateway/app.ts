@@ -4,6 +4,7 @@ import type { Tenant } from '../registry/tenant-registry.ts'
 import { actFor } from './acting-tenant.ts'
 import { authenticate, type Keys } from './authenticate.ts'
 import type { GatewayEnv } from './caller.ts'
+import { docsRoutes } from './docs-routes.ts'
 import { Problem, problemResponse } from './problem.ts'
 
 export interface AppDeps {
@@ -26,13 +27,14 @@ export function createApp({ log, keys, tenants, routes, urlDoor, notReady }: App
     const reasons = await notReady()
     return c.json(reasons.length === 0 ? { status: 'ready' } : { status: 'not ready', reasons }, reasons.length === 0 ? 200 : 503)
   })
+  app.route('/', docsRoutes())
   app.use('/v1/*', authenticate(keys), actFor(tenants))
   for (const route of routes) app.route('/v1', route)
   app.notFound((c) =>
     problemResponse({
       status: 404,
       code: 'not_found',
-      detail: `Cannot find ${c.req.method} ${c.req.path} here. The README lists the calls there are`,
+      detail: `Cannot find ${c.req.method} ${c.req.path} here. GET /docs lists the calls there are`,
     }),
   )
   app.onError((error, c) => {

@@ -10,10 +10,12 @@ import type { KeyScope } from '../registry/key-record.ts'
 import type { SettingField } from '../registry/parse-settings.ts'
 import { parseSettings, SETTING_NAMES, SettingError } from '../registry/parse-settings.ts'
 import type { SettingsChange } from '../registry/settings.ts'
+import { reaches } from './authenticate.ts'
 import { type GatewayEnv, needScope } from './caller.ts'
 import type { DeployDeps } from './deploy-function.ts'
 import { createDeploy } from './deploy-function.ts'
 import { deployedView, functionView, versionsView } from './function-view.ts'
+import { noSuchFunction } from './functions-here.ts'
 import { Problem } from './problem.ts'
 import { readUpload } from './read-upload.ts'
 import { readJsonObject } from './request-body.ts'
@@ -41,13 +43,7 @@ export function createFunctionsRoutes(deps: FunctionsRoutesDeps): Hono<GatewayEn
         code: 'name_invalid',
         detail: `Cannot use this function name: wanted ${NAME_RULE}, got ${JSON.stringify(name)}`,
       })
-    if (caller.functions && !caller.functions.includes(name)) {
-      throw new Problem({
-        status: 403,
-        code: 'key_confined',
-        detail: `Cannot reach "${name}": this key is confined to ${caller.functions.join(', ')}`,
-      })
-    }
+    if (!reaches(caller, caller.tenant, name)) throw noSuchFunction(name)
     return { tenant: caller.tenant, name }
   }
 
@@ -173,7 +169,7 @@ function onlyLiveVersion(name: string, state: FunctionState) {
 
 function known(name: string, state: FunctionState | undefined): FunctionState {
   if (state) return state
-  throw new Problem({ status: 404, code: 'function_unknown', detail: `There is no function "${name}": PUT /v1/functions/${name} makes one` })
+  throw noSuchFunction(name)
 }
 
 function changed(name: string, decision: Decision | undefined): Decision {

@@ -54,6 +54,7 @@ export interface Gateway {
 
 /** Callers that keep reading for longer than this while the gateway closes are cut off. */
 const CLOSE_GRACE_MS = 30_000
+const CLOSE_SWEEP_MS = 50
 
 /** Everything between a port and the lane. */
 export async function openGateway({ host, port, laneUrl, store, dataDir, minWorkers, metrics, log }: GatewayOptions): Promise<Gateway> {
@@ -107,8 +108,11 @@ export async function openGateway({ host, port, laneUrl, store, dataDir, minWork
     async close() {
       closing = true
       const ended = new Promise<void>((resolve) => server.close(() => resolve()))
+      // A connection that was answered a moment ago would be kept alive for five seconds, and this process with it.
+      const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_SWEEP_MS)
       const cut = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
       await ended
+      clearInterval(sweep)
       clearTimeout(cut)
       await opened.disposeAsync()
     },

@@ -4,6 +4,7 @@ import type { LogLine } from '../../runtime/lane/function-log.ts'
 import { reaches } from './authenticate.ts'
 import { type GatewayEnv, needScope } from './caller.ts'
 import { noSuchFunction } from './functions-here.ts'
+import { Problem } from './problem.ts'
 import type { Functions } from './url-door.ts'
 
 /** Reads a function's last lines. `follow` blocks its connection, so each follower has a reader of its own. */
@@ -28,9 +29,21 @@ export function logsRoutes({
     const caller = needScope(c, 'read')
     const name = c.req.param('name')
     if (!reaches(caller, caller.tenant, name) || (await functions.resolve(caller.tenant, name)) === undefined) throw noSuchFunction(name)
-    if (c.req.query('follow') === undefined) {
+    const follow = c.req.query('follow')
+    if (follow !== undefined && follow !== '1' && follow !== 'true') {
+      throw new Problem({
+        status: 400,
+        code: 'bad_query',
+        detail: `Cannot read follow: wanted 1 or true, got ${JSON.stringify(follow)}`,
+        extra: { field: 'follow', allowed: '1, true' },
+      })
+    }
+    if (follow === undefined) {
       const { lines } = await logs.read(caller.tenant, name, '0', 0)
-      return c.body(lines.map((line) => `${JSON.stringify(line)}\n`).join(''), 200, { 'content-type': 'application/x-ndjson' })
+      return c.body(lines.map((line) => `${JSON.stringify(line)}\n`).join(''), 200, {
+        'content-type': 'application/x-ndjson',
+        'cache-control': 'no-store',
+      })
     }
     return streamSSE(c, async (stream) => {
       const reader = openReader()
@@ -40,6 +53,8 @@ export function logsRoutes({
         while (!stream.aborted && !stream.closed) {
           const { lastId, lines } = await reader.read(caller.tenant, name, after, FOLLOW_BLOCK_MS)
           for (const line of lines) await stream.writeSSE({ event: 'line', id: lastId, data: JSON.stringify(line) })
+          // A line that says nothing keeps proxies from taking the silence for the end.
+          if (lines.length === 0) await stream.write(': waiting\n\n')
           after = lastId
         }
       } finally {

@@ -41,6 +41,7 @@ const TITLES: Readonly<Record<number, string>> = {
 
 export function problemResponse(init: ProblemInit, more: Readonly<Record<string, string>> = {}): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...more }
+  if (init.status === 401) headers['www-authenticate'] = 'Bearer realm="isolane"'
   if (init.retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(init.retryAfterSeconds)))
   const document = {
     type: `urn:isolane:problem:${init.code}`,

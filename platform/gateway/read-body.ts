@@ -35,5 +35,6 @@ function tooLarge(maxBytes: number): Problem {
     status: 413,
     code: 'body_too_large',
     detail: `Cannot take this request body: it may have up to ${maxBytes} bytes (${maxBytes / 1024} KiB)`,
+    extra: { maxBytes },
   })
 }

@@ -80,7 +80,7 @@ export function urlDoor({ functions, keys, invoke }: UrlDoorDeps): Hono<GatewayE
     const url = `${proto}://${host}${path === '' ? '/' : path}${query}`
     const answered = await invoke(target, 'http', { door: 'url', method: incoming.method ?? 'GET', url, headers }, body)
     const owner = caller !== undefined && reaches(caller, tenant, name) && hasScope(caller, 'read')
-    return answer(answered, { prefix, owner })
+    return answer(answered, { owner })
   })
 }
 

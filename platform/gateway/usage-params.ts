@@ -15,7 +15,7 @@ const MAX_EPOCH_MS = 8_640_000_000_000_000
 /** GET /v1/usage: from, to, groupBy (default function). */
 export function readTotalsQuery(params: URLSearchParams, caller: Caller, now: number): TotalsQuery {
   refuseUnknown(params, ['from', 'to', 'groupBy'])
-  return { ...whose(caller), ...readSpan(params, now - DEFAULT_SPAN_MS), groupBy: oneOf(params, 'groupBy', GROUPINGS) ?? 'function' }
+  return { ...whose(caller), ...readSpan(params, lastDays(now)), groupBy: oneOf(params, 'groupBy', GROUPINGS) ?? 'function' }
 }
 
 /** GET /v1/usage/records: from, to, function, version, outcome, id, limit (default 10 000), cursor, format (default ndjson). */
@@ -28,7 +28,7 @@ export function readRecordsQuery(params: URLSearchParams, caller: Caller, now: n
   const after: Cursor | undefined = checked(params, 'cursor', parseCursor, 'the Isolane-Cursor of an earlier answer')
   return {
     ...whose(caller),
-    ...readSpan(params, id === undefined ? now - DEFAULT_SPAN_MS : 0),
+    ...readSpan(params, id === undefined ? lastDays(now) : () => 0),
     ...(id === undefined ? {} : { id }),
     ...(name === undefined ? {} : { function: name }),
     ...(version === undefined ? {} : { version }),
@@ -43,12 +43,17 @@ function whose(caller: Caller): { tenant: string; functions?: string[] } {
   return { tenant: caller.tenant, ...(caller.functions === undefined ? {} : { functions: [...caller.functions] }) }
 }
 
-function readSpan(params: URLSearchParams, defaultFrom: number): { from: number; to?: number } {
+function readSpan(params: URLSearchParams, defaultFrom: (to: number | undefined) => number): { from: number; to?: number } {
   const allowed = 'an ISO date or time such as 2026-01-31 or 2026-01-31T12:00:00Z, or milliseconds since 1970'
   const to = checked(params, 'to', instant, allowed)
-  const from = checked(params, 'from', instant, allowed) ?? Math.max(0, Math.min(defaultFrom, to ?? defaultFrom))
+  const from = checked(params, 'from', instant, allowed) ?? defaultFrom(to)
   if (to !== undefined && to < from) throw refusal('to', params.get('to'), `an instant not before from (${new Date(from).toISOString()})`)
   return to === undefined ? { from } : { from, to }
+}
+
+/** The month up to `to`, or up to now. */
+function lastDays(now: number): (to: number | undefined) => number {
+  return (to) => Math.max(0, Math.min(to ?? now, now) - DEFAULT_SPAN_MS)
 }
 
 /** A time without a zone is taken as UTC. */

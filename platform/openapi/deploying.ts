@@ -54,7 +54,7 @@ Settings that are left out are inherited from the version \`live\` points to. Th
   answers: { 201: jsonAnswer('The version is kept. The report tells what its first load took.', ref('Deployed'), DEPLOYED_EXAMPLE) },
   refusals: {
     400: ['setting_invalid', 'module_missing', 'module_name_invalid', 'main_module_invalid', 'form_invalid', 'json_invalid'],
-    403: ['key_confined'],
+    404: ['function_not_found'],
     413: ['body_too_large', 'source_too_large', 'bundle_too_large'],
     415: ['zip_unsupported', 'encoding_unsupported', 'form_invalid'],
     ...LOADING,
@@ -80,8 +80,7 @@ export const CONFIGURE: Operation = v1Operation({
   },
   refusals: {
     400: ['setting_invalid', 'json_invalid'],
-    403: ['key_confined'],
-    404: ['function_unknown'],
+    404: ['function_not_found'],
     409: ['live_not_single'],
     413: ['body_too_large'],
     415: ['encoding_unsupported'],

@@ -6,7 +6,7 @@ import { FUNCTION_SCHEMAS } from './function-schemas.ts'
 import { list, name, object, ref } from './schema.ts'
 import { FUNCTION_NAME, v1Operation } from './v1-operation.ts'
 
-const ONE_FUNCTION: Refusals = { 403: ['key_confined'], 404: ['function_unknown'] }
+const ONE_FUNCTION: Refusals = { 404: ['function_not_found'] }
 
 const LIST: Operation = v1Operation({
   operationId: 'listFunctions',

@@ -6,12 +6,16 @@ import { integer, text } from './schema.ts'
 
 const OF_INVOCATIONS = {
   'Isolane-Invocation-Id': {
-    description: 'Names this call in logs and usage records.',
+    description: 'Names this call in logs and usage records. A call that is refused before it is accepted has this header alone.',
     schema: text('A UUIDv7.', { format: 'uuid' }),
     example: '019ab4c2-7d10-7c3e-9d2b-6a1f0e4c8b57',
   },
   'Isolane-Outcome': { description: 'How the call ended.', schema: text('The outcome.', { enum: OUTCOME_KINDS }), example: 'returned' },
-  'Isolane-Version': { description: 'The version that ran.', schema: integer('A version number.'), example: '3' },
+  'Isolane-Version': {
+    description: 'The version that ran.',
+    schema: integer('A version number.'),
+    example: '3',
+  },
   'Isolane-Start': {
     description: '`cold` when a sandbox was made for this call. Absent when none was reached.',
     schema: text('The start.', { enum: ['cold', 'warm'] }),
@@ -38,5 +42,5 @@ export const HEADERS: Readonly<Record<string, Header>> = {
   'Retry-After': { description: 'Seconds to wait before trying again.', schema: integer('Seconds.', { minimum: 1 }), example: '1' },
 }
 
-/** On every answer to an accepted invocation. */
+/** On every answer to an accepted invocation; one that is refused has its id alone. */
 export const INVOCATION_HEADERS = Object.fromEntries(Object.keys(OF_INVOCATIONS).map((name) => [name, headerRef(name)]))

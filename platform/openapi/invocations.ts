@@ -1,5 +1,5 @@
 import { MAX_INLINE_BODY_BYTES } from '../../runtime/contract/limits.ts'
-import { linesAnswer, problemAnswers, type Refusals } from './answers.ts'
+import { problemAnswers, type Refusals } from './answers.ts'
 import { METHODS, type Operation, type PathItem, type Subject } from './document.ts'
 import { INVOCATION_HEADERS } from './headers.ts'
 import { epochMs, integer, name, object, ref, text } from './schema.ts'
@@ -7,9 +7,8 @@ import { curlSample, FUNCTION_NAME, needsKey, v1Operation } from './v1-operation
 
 const BODY_LIMIT = `up to ${MAX_INLINE_BODY_BYTES / 1024} KiB`
 
-/** What a call that reached its function, or the queue before it, may end in. */
+/** What a call may end in once it has an id. */
 const ENDINGS: Refusals = {
-  413: ['body_too_large'],
   429: ['function_off', 'cancelled'],
   502: ['function_threw', 'function_failed_to_start', 'exceeded_cpu', 'exceeded_memory', 'exceeded_output', 'bad_reply'],
   503: ['overloaded', 'lane_unreachable', 'expired', 'lost'],
@@ -42,9 +41,9 @@ const CALL: Operation = v1Operation({
       headers: INVOCATION_HEADERS,
       content: { 'application/json': { schema: { description: 'Any JSON value.' }, example: { greeting: 'hello, Ada' } } },
     },
+    ...problemAnswers(ENDINGS, INVOCATION_HEADERS),
   },
-  refusals: { 400: ['bad_json', 'body_cut'], 404: ['function_not_found'], 501: ['async_not_supported'], ...ENDINGS },
-  refusalHeaders: INVOCATION_HEADERS,
+  refusals: { 400: ['json_invalid', 'body_cut'], 404: ['function_not_found'], 413: ['body_too_large'], 501: ['async_not_supported'] },
   curl: `curl -i "$URL/v1/functions/greet/invocations" \\\n  -H "Authorization: Bearer $KEY" \\\n  -d '{"name": "Ada"}'`,
 })
 
@@ -64,11 +63,14 @@ const LOGS: Operation = v1Operation({
   ],
   answers: {
     200: {
-      ...linesAnswer(
-        'Oldest first, one JSON object a line.',
-        ref('LogLine'),
-        '{"at":1769860800000,"id":"019ab4c2-7d10-7c3e-9d2b-6a1f0e4c8b57","version":3,"level":"info","message":"hello, Ada"}\n',
-      ),
+      description: 'Oldest first, one JSON object a line.',
+      content: {
+        'application/x-ndjson': {
+          schema: ref('LogLine'),
+          example: '{"at":1769860800000,"id":"019ab4c2-7d10-7c3e-9d2b-6a1f0e4c8b57","version":3,"level":"info","message":"hello, Ada"}\n',
+        },
+        'text/event-stream': { schema: text('With `follow`: the same object as the data of each event.') },
+      },
     },
   },
   refusals: { 404: ['function_not_found'] },
@@ -103,18 +105,16 @@ Pages of functions share the platform’s address: every answer carries \`Conten
         headers: INVOCATION_HEADERS,
         content: { '*/*': { example: 'hello, Ada\n' } },
       },
-      ...problemAnswers(
-        {
-          400: ['body_cut'],
-          401: ['key_needed'],
-          403: ['cors_not_allowed'],
-          404: ['function_not_found'],
-          500: ['platform_error'],
-          501: ['upgrade_not_supported'],
-          ...ENDINGS,
-        },
-        INVOCATION_HEADERS,
-      ),
+      ...problemAnswers({
+        400: ['body_cut'],
+        401: ['key_needed'],
+        403: ['cors_not_allowed'],
+        404: ['function_not_found'],
+        500: ['platform_error'],
+        413: ['body_too_large'],
+        501: ['upgrade_not_supported'],
+      }),
+      ...problemAnswers(ENDINGS, INVOCATION_HEADERS),
     },
     'x-codeSamples': curlSample(
       method === 'get'

@@ -12,7 +12,6 @@ function problem(statuses: number | readonly number[], when: string): ProblemKin
 
 /** Every `code` an answer of the platform's own may carry. Codes are stable; the words in `detail` are for people and change. */
 export const PROBLEMS = {
-  bad_json: problem(400, 'The event is not one JSON value.'),
   bad_query: problem(
     400,
     'A query parameter has a value it cannot have, or there is no such parameter. `field` names it, `allowed` tells what it may be.',
@@ -21,7 +20,7 @@ export const PROBLEMS = {
   field_invalid: problem(400, 'A field of the JSON body is missing or has a value it cannot have. `field` names it.'),
   field_unknown: problem(400, 'The JSON body has a field that does not exist here. `field` names it, `allowed` lists those there are.'),
   form_invalid: problem([400, 415], 'The form cannot be read, names a module twice (400), or is multipart but no `multipart/form-data` (415).'),
-  json_invalid: problem(400, 'The body, or the part `metadata` of a form, is not a JSON object.'),
+  json_invalid: problem(400, 'The body, or the part `metadata` of a form, is not a JSON object; an event may be any JSON value.'),
   main_module_invalid: problem(400, 'A form with several modules needs `main_module` in its part `metadata`, naming one of them.'),
   module_missing: problem(400, 'The upload has no code in it.'),
   module_name_invalid: problem(400, 'A module’s name is not a relative path of printable ASCII characters.'),
@@ -31,12 +30,10 @@ export const PROBLEMS = {
   key_needed: problem(401, 'There is no key, or it is unknown, removed or expired.'),
 
   cors_not_allowed: problem(403, 'A browser’s preflight to a private function, which allows no other origins.'),
-  key_confined: problem(403, 'The key is confined to other functions.'),
   scope_missing: problem(403, 'The key lacks the scope this call needs.'),
   tenant_not_yours: problem(403, '`Isolane-Tenant` names another tenant, and the key is no admin key.'),
 
   function_not_found: problem(404, 'The function, version or alias does not exist, or the key does not reach it: the two are not told apart.'),
-  function_unknown: problem(404, 'There is no function of this name.'),
   key_unknown: problem(404, 'There is no key with this id.'),
   not_found: problem(404, 'There is no such call: method and path together match none of this page.'),
   tenant_unknown: problem(404, '`Isolane-Tenant` names a tenant that does not exist.'),

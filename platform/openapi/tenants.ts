@@ -8,7 +8,7 @@ import { v1Operation } from './v1-operation.ts'
 const BODY_REFUSALS = { 400: ['field_invalid', 'field_unknown', 'json_invalid'], 413: ['body_too_large'], 415: ['encoding_unsupported'] } as const
 
 const TENANT_EXAMPLE = { name: 'acme', weight: 2, lane: 'main', createdAt: '2026-01-31T12:00:00.000Z' }
-const KEY_EXAMPLE = { id: 'key-1f2e3d4c5b6a7988', tenant: 'acme', scopes: ['deploy', 'read'], createdAt: '2026-01-31T12:00:00.000Z', expiresAt: null }
+const KEY_EXAMPLE = { id: 'key-1f2e3d4c5b6a7988', tenant: 'acme', scopes: ['deploy'], createdAt: '2026-01-31T12:00:00.000Z', expiresAt: null }
 
 const NEW_TENANT: Schema = {
   ...object(
@@ -67,11 +67,11 @@ const CREATE_KEY: Operation = v1Operation({
   requestBody: {
     description: 'Up to 64 KiB.',
     required: true,
-    content: { 'application/json': { schema: NEW_KEY, example: { tenant: 'acme', scopes: ['deploy', 'read'] } } },
+    content: { 'application/json': { schema: NEW_KEY, example: { tenant: 'acme', scopes: ['deploy'] } } },
   },
   answers: { 201: jsonAnswer('The key, shown once.', ref('NewKey'), { ...KEY_EXAMPLE, key: 'isl_…' }) },
   refusals: BODY_REFUSALS,
-  curl: `curl "$URL/v1/keys" \\\n  -H "Authorization: Bearer $KEY" \\\n  -d '{"tenant": "acme", "scopes": ["deploy", "read"]}'`,
+  curl: `curl "$URL/v1/keys" \\\n  -H "Authorization: Bearer $KEY" \\\n  -d '{"tenant": "acme", "scopes": ["deploy"]}'`,
 })
 
 const LIST_KEYS: Operation = v1Operation({

@@ -1,6 +1,6 @@
 import type { KeyScope } from '../registry/key-record.ts'
 import { mergeRefusals, problemAnswers, type Refusals } from './answers.ts'
-import type { Answers, Header, Operation, Parameter, Reference } from './document.ts'
+import type { Answers, Operation, Parameter, Reference } from './document.ts'
 import { name } from './schema.ts'
 
 /** Parameters that several calls share. */
@@ -31,17 +31,16 @@ interface Given extends Pick<Operation, 'operationId' | 'summary' | 'description
   readonly answers: Answers
   /** Beside those of any call. */
   readonly refusals?: Refusals
-  readonly refusalHeaders?: Readonly<Record<string, Header | Reference>>
   readonly curl: string
 }
 
 /** A call under `/v1`: it needs a key with a scope, and an admin key may make it for any tenant. */
-export function v1Operation({ scope, answers, refusals = {}, refusalHeaders, curl, parameters = [], ...rest }: Given): Operation {
+export function v1Operation({ scope, answers, refusals = {}, curl, parameters = [], ...rest }: Given): Operation {
   return {
     ...rest,
     security: needsKey(scope),
     parameters: [...parameters, ACTING_TENANT],
-    responses: { ...answers, ...problemAnswers(mergeRefusals(ANY_CALL, refusals), refusalHeaders) },
+    responses: { ...answers, ...problemAnswers(mergeRefusals(ANY_CALL, refusals)) },
     'x-codeSamples': curlSample(curl),
   }
 }

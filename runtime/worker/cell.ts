@@ -17,7 +17,7 @@ export class Cell implements Disposable {
   readonly #gauge: ProcessGauge
   #baseline: SliceBaseline | undefined
   /** What the slice it is in had used when it was last looked at: all that is known of one it dies in. */
-  lastUse: SliceUse = { cpuMs: 0, wallMs: 0 }
+  lastUse: SliceUse = { cpuMs: 0, wallMs: 0, grewMb: 0 }
   idleSince: number
 
   constructor(process: CellProcess, tenant: string, onlyFor: string | undefined, now: number) {
@@ -48,7 +48,7 @@ export class Cell implements Disposable {
     this.#baseline = nextBaseline(this.#baseline, seen)
     this.lastUse = useSince(this.#baseline, seen)
     const verdict = killVerdict(this.#baseline, seen, allowance(running?.owner), this.#rssLimitMb())
-    if (verdict !== undefined) this.process.kill(verdict)
+    if (verdict !== undefined) { process.stderr.write('KILL ' + verdict + JSON.stringify({ seen, base: this.#baseline, limit: this.#rssLimitMb(), lastUse: this.lastUse, sb: [...this.sandboxes.values()].map((s) => [s.versionId.slice(0, 4), s.riders.size, s.heapMb]) }) + '\n'); this.process.kill(verdict) }
   }
 
   #rssLimitMb(): number {

@@ -22,6 +22,7 @@ export interface SliceBaseline {
   readonly frameNumber: number
   readonly since: number
   readonly cpuMs: number
+  readonly rssMb: number
 }
 
 /**
@@ -29,22 +30,29 @@ export interface SliceBaseline {
  * SIGKILL are builtins that cannot be interrupted.
  */
 const GRACE_MS = 250
+/**
+ * The guard stands at half again the budget, in wall time; where the machine was crowded a moment ago, further. It must come
+ * first: it ends one sandbox, SIGKILL ends all of the cell.
+ */
+const GUARD_REACH = 2
 
 export function nextBaseline(before: SliceBaseline | undefined, seen: CellSighting): SliceBaseline | undefined {
   if (seen.frameNumber === undefined) return undefined
   if (before?.frameNumber === seen.frameNumber) return before
-  return { frameNumber: seen.frameNumber, since: seen.now, cpuMs: seen.cpuMs }
+  return { frameNumber: seen.frameNumber, since: seen.now, cpuMs: seen.cpuMs, rssMb: seen.rssMb }
 }
 
 /** What a slice has used, as far as it can be seen from outside. */
 export interface SliceUse {
   readonly cpuMs: number
   readonly wallMs: number
+  /** By how much the cell grew meanwhile. */
+  readonly grewMb: number
 }
 
 export function useSince(baseline: SliceBaseline | undefined, seen: CellSighting): SliceUse {
-  if (baseline === undefined) return { cpuMs: 0, wallMs: 0 }
-  return { cpuMs: seen.cpuMs - baseline.cpuMs, wallMs: seen.now - baseline.since }
+  if (baseline === undefined) return { cpuMs: 0, wallMs: 0, grewMb: 0 }
+  return { cpuMs: seen.cpuMs - baseline.cpuMs, wallMs: seen.now - baseline.since, grewMb: seen.rssMb - baseline.rssMb }
 }
 
 /** Whether the cell must die now, and for what. */
@@ -56,7 +64,7 @@ export function killVerdict(
 ): KillReason | undefined {
   if (seen.rssMb > rssLimitMb) return 'memory'
   if (baseline === undefined) return undefined
-  if (seen.cpuMs - baseline.cpuMs > allowed.cpuMs + GRACE_MS) return 'cpu'
+  if (seen.cpuMs - baseline.cpuMs > allowed.cpuMs * GUARD_REACH + GRACE_MS) return 'cpu'
   if (seen.now - baseline.since > allowed.wallMs + GRACE_MS) return 'wall'
   return undefined
 }

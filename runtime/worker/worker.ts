@@ -214,7 +214,9 @@ export class Worker implements RunHost {
       sandbox.forget()
       this.#changed.add(sandbox.versionId)
       for (const run of [...sandbox.riders]) {
-        if (limit !== undefined && running?.by === run) run.exceeded(limit, cell.lastUse)
+        // A cell that was too large before its slice began is not the slice's doing.
+        const blamed = running?.by === run && (killed !== 'memory' || cell.lastUse.grewMb >= sandbox.memoryMb)
+        if (limit !== undefined && blamed) run.exceeded(limit, cell.lastUse)
         else run.lose('the process it ran in ended', 'maybe')
       }
     }

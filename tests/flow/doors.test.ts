@@ -7,7 +7,7 @@ beforeAll(async () => {
   platform = await startPlatform()
   await Promise.all([platform.deploy('mirror', MIRROR, 'access=public'), platform.deploy('echo', ECHO, 'access=public')])
 })
-afterAll(() => platform.stop())
+afterAll(async () => void (await platform.stop()))
 
 /** What a fetch handler sees, as JSON; what it shall answer comes as JSON in the header `answer`. */
 const MIRROR = `export default { async fetch(request) {
@@ -410,7 +410,7 @@ describe('the rpc door', () => {
   test('an event that is no JSON is refused with 400 and never accepted', async () => {
     const response = await sendAsOwner({ method: 'POST', path: '/v1/functions/mirror/invocations', body: '{"a":' })
     expect(response.status).toBe(400)
-    expect(response.json().code).toBe('bad_json')
+    expect(response.json().code).toBe('json_invalid')
     expect(response.headers).not.toHaveProperty('isolane-invocation-id')
   })
 })

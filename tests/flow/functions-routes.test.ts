@@ -342,7 +342,7 @@ describe('reading, changing, removing', () => {
     ] as const) {
       expect(await call(method, `/v1/functions/hello${path}`, body), `${method} ${path}`).toMatchObject({
         status: 404,
-        body: { code: 'function_unknown' },
+        body: { code: 'function_not_found' },
       })
     }
   })
@@ -367,7 +367,7 @@ describe('what a key may do', () => {
   test('a key confined to some functions neither reaches nor sees the others', async () => {
     await put(HELLO)
     caller = { keyId: 'key-2', tenant: 'default', scopes: ['read', 'deploy'], functions: ['other'] }
-    expect(await call('GET', '/v1/functions/hello')).toMatchObject({ status: 403, body: { code: 'key_confined' } })
+    expect(await call('GET', '/v1/functions/hello')).toMatchObject({ status: 404, body: { code: 'function_not_found' } })
     expect((await call('GET', '/v1/functions')).body.functions).toEqual([])
   })
 

@@ -5,7 +5,7 @@ let platform: Platform
 beforeAll(async () => {
   platform = await startPlatform()
 })
-afterAll(() => platform.stop())
+afterAll(async () => void (await platform.stop()))
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const TIMING = /^queue;dur=([\d.]+), init;dur=([\d.]+), run;dur=([\d.]+), cpu;dur=([\d.]+)$/

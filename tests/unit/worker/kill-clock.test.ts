@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type CellSighting, killVerdict, nextBaseline, rssLimitMb } from '../../../runtime/worker/kill-clock.ts'
+import { guardMs } from '../../../runtime/cell/meter.ts'
+import { type CellSighting, killVerdict, nextBaseline, rssLimitMb, useSince } from '../../../runtime/worker/kill-clock.ts'
 
 const ALLOWED = { cpuMs: 100, wallMs: 1_000 }
 const seen = (over: Partial<CellSighting>): CellSighting => ({ now: 0, frameNumber: 1, cpuMs: 0, rssMb: 50, ...over })
@@ -9,10 +10,28 @@ test('a slice within its budget lives', () => {
   expect(killVerdict(baseline, seen({ now: 900, cpuMs: 300 }), ALLOWED, 200)).toBeUndefined()
 })
 
-test('a slice is killed once the cell has used its CPU budget and 250 ms', () => {
+test('a slice is killed once the cell has used twice its CPU budget and 250 ms', () => {
   const baseline = nextBaseline(undefined, seen({ cpuMs: 5_000 }))
-  expect(killVerdict(baseline, seen({ now: 400, cpuMs: 5_350 }), ALLOWED, 200)).toBeUndefined()
-  expect(killVerdict(baseline, seen({ now: 400, cpuMs: 5_360 }), ALLOWED, 200)).toBe('cpu')
+  expect(killVerdict(baseline, seen({ now: 500, cpuMs: 5_450 }), ALLOWED, 200)).toBeUndefined()
+  expect(killVerdict(baseline, seen({ now: 500, cpuMs: 5_460 }), ALLOWED, 200)).toBe('cpu')
+})
+
+test.each([10, 362, 1_447, 30_000])(
+  'with a CPU budget of %i ms the isolate’s own guard comes first, on a quiet machine and on a fairly busy one',
+  (cpuMs) => {
+    for (const wallPerCpu of [1, 1.3]) {
+      const guard = guardMs(cpuMs, 900_000, wallPerCpu)
+      const baseline = nextBaseline(undefined, seen({}))
+      // Nobody else computes now: CPU passes as fast as time.
+      expect(killVerdict(baseline, seen({ now: guard, cpuMs: guard }), { cpuMs, wallMs: 900_000 }, 200)).toBeUndefined()
+    }
+  },
+)
+
+test('what a slice used is counted from where the cell stood when it began', () => {
+  const baseline = nextBaseline(undefined, seen({ now: 100, cpuMs: 5_000, rssMb: 60 }))
+  expect(useSince(baseline, seen({ now: 300, cpuMs: 5_150, rssMb: 190 }))).toEqual({ cpuMs: 150, wallMs: 200, grewMb: 130 })
+  expect(useSince(undefined, seen({ cpuMs: 5_150 }))).toEqual({ cpuMs: 0, wallMs: 0, grewMb: 0 })
 })
 
 test('a slice that sleeps in native code is killed by the wall clock', () => {
@@ -23,12 +42,12 @@ test('a slice that sleeps in native code is killed by the wall clock', () => {
 test('the clock starts anew with every slice', () => {
   const first = nextBaseline(undefined, seen({}))
   const second = nextBaseline(first, seen({ now: 5_000, frameNumber: 2, cpuMs: 4_000 }))
-  expect(second).toEqual({ frameNumber: 2, since: 5_000, cpuMs: 4_000 })
+  expect(second).toEqual({ frameNumber: 2, since: 5_000, cpuMs: 4_000, rssMb: 50 })
   expect(killVerdict(second, seen({ now: 5_100, frameNumber: 2, cpuMs: 4_100 }), ALLOWED, 200)).toBeUndefined()
 })
 
 test('the clock stands while the cell owes nothing', () => {
-  expect(nextBaseline({ frameNumber: 1, since: 0, cpuMs: 0 }, seen({ frameNumber: undefined }))).toBeUndefined()
+  expect(nextBaseline({ frameNumber: 1, since: 0, cpuMs: 0, rssMb: 50 }, seen({ frameNumber: undefined }))).toBeUndefined()
   expect(killVerdict(undefined, seen({ now: 1e9, frameNumber: undefined }), ALLOWED, 200)).toBeUndefined()
 })
 
