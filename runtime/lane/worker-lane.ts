@@ -91,7 +91,11 @@ export class WorkerLane {
   async join(): Promise<void> {
     await connected(this.#redis)
     await this.#enter()
-    this.#redis.on('ready', () => this.#sendAgain())
+    this.#redis.on('ready', () => {
+      this.#sendAgain()
+      // Not a beat's time later: a connection that is cut again and again would let it seem dead.
+      void this.#beat()
+    })
     this.#beats = setInterval(() => void this.#beat(), BEAT_MS)
   }
 

@@ -43,12 +43,14 @@ export class Cell implements Disposable {
 
   /** Looks at the running slice and its memory, and ends the process where it must. */
   watch(now: number): void {
+    // What is seen of a process that is being killed says nothing about the slice any more.
+    if (!this.process.alive) return
     const running = this.process.running()
     const seen = { now, frameNumber: running?.frameNumber, cpuMs: running === undefined ? 0 : this.#gauge.cpuMs(), rssMb: this.rssMb() }
     this.#baseline = nextBaseline(this.#baseline, seen)
     this.lastUse = useSince(this.#baseline, seen)
     const verdict = killVerdict(this.#baseline, seen, allowance(running?.owner), this.#rssLimitMb())
-    if (verdict !== undefined) { process.stderr.write('KILL ' + verdict + JSON.stringify({ seen, base: this.#baseline, limit: this.#rssLimitMb(), lastUse: this.lastUse, sb: [...this.sandboxes.values()].map((s) => [s.versionId.slice(0, 4), s.riders.size, s.heapMb]) }) + '\n'); this.process.kill(verdict) }
+    if (verdict !== undefined) this.process.kill(verdict)
   }
 
   #rssLimitMb(): number {

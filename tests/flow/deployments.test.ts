@@ -294,9 +294,4 @@ describe('a refused upload', () => {
     expect((await platform.fetch('/v1/functions/never-there')).status).toBe(404)
     expect((await call('never-there')).status).toBe(404)
   })
-
-  test('that uses more than a second of CPU to start is 422 and says so', async () => {
-    const problem = await refused('for (;;);\nexport default () => 1')
-    expect(problem).toMatchObject({ status: 422, code: 'exceeded_cpu', limit: 'cpu', allowed: 1_000 })
-  })
 })

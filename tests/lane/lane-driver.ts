@@ -154,8 +154,14 @@ export class LaneDriver {
   }
 
   async records(): Promise<UsageRecord[]> {
-    const { records } = await new UsageStream(this.redis).read('0', 0)
-    return records.map((text) => JSON.parse(text) as UsageRecord)
+    const usage = new UsageStream(this.redis)
+    const all: UsageRecord[] = []
+    for (let after = '0'; ; ) {
+      const { lastId, records } = await usage.read(after, 0)
+      if (records.length === 0) return all
+      all.push(...records.map((text) => JSON.parse(text) as UsageRecord))
+      after = lastId
+    }
   }
 
   /** What the gateway would read: key and, for the lane's own verdicts, what it said. */
