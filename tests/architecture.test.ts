@@ -43,8 +43,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'platform/start-error.ts': [],
 
   'runtime/main.ts': ['runtime/config.ts', 'runtime/worker'],
-  'runtime/worker': ['runtime/cell', 'runtime/config.ts', 'runtime/contract', 'runtime/jail', 'runtime/lane'],
+  'runtime/worker': ['runtime/assets', 'runtime/config.ts', 'runtime/contract', 'runtime/jail', 'runtime/lane'],
   'runtime/lane': ['runtime/contract'],
+  'runtime/assets': ['runtime/prelude'],
   'runtime/cell': ['runtime/contract', 'runtime/jail', 'runtime/prelude'],
   'runtime/prelude': ['runtime/contract'],
   'runtime/jail': [],

@@ -1,7 +1,7 @@
 import type { FromCell, SliceEnd, ToCell } from '../contract/cell-frames.ts'
 import { encodeFrame, type Frame } from '../contract/frame.ts'
 import { DEFAULT_MEMORY_MB } from '../contract/limits.ts'
-import { type CpuMeter, guardMs } from './meter.ts'
+import type { CpuMeter } from './meter.ts'
 import { type Code, Sandbox, type SandboxParts, type SliceResult } from './sandbox.ts'
 
 /** Ready sandboxes of the default size, so that a cold start is a binding and not a birth. */
@@ -78,8 +78,7 @@ export class Cell {
         }
         this.#deps.markProgress(message.f)
         const sandbox = this.#takeBlank(message.memoryMb)
-        const guard = guardMs(message.cpuMs, message.wallMs, this.#deps.meter.wallPerCpu)
-        const result = sandbox.load(code, text.toString('utf8'), toArrayBuffer(body), guard)
+        const result = sandbox.load(code, text.toString('utf8'), toArrayBuffer(body), message.guardMs)
         const open = { sandbox, heapMb: 0, slices: 0 }
         if (result.end === 'ok') this.#open.set(message.s, open)
         this.#finish(message.f, result, open)
@@ -92,9 +91,8 @@ export class Cell {
           return
         }
         this.#deps.markProgress(message.f)
-        const guard = guardMs(message.cpuMs, message.wallMs, this.#deps.meter.wallPerCpu)
         const bytes = body.length === 0 ? undefined : message.utf8 ? body.toString('utf8') : toArrayBuffer(body)
-        const result = open.sandbox.enter(message.in, message.call, text.toString('utf8'), bytes, message.extra, guard)
+        const result = open.sandbox.enter(message.in, message.call, text.toString('utf8'), bytes, message.extra, message.guardMs)
         if (result.end !== 'ok') this.#open.delete(message.s)
         this.#finish(message.f, result, open)
         return

@@ -9,8 +9,6 @@ export class CpuMeter {
   readonly #readCpuMs: () => number
   #cpuAtLastTurn: number
   #carriedMs = 0
-  #busyWallMs = 0
-  #busyCpuMs = 0
 
   constructor(readCpuMs: () => number) {
     this.#readCpuMs = readCpuMs
@@ -33,35 +31,10 @@ export class CpuMeter {
     const payable = Math.max(0, spent + this.#carriedMs)
     const charged = wall >= BUSY_MS ? payable : Math.min(payable, wall)
     this.#carriedMs = Math.min(CARRY_AT_MOST_MS, payable - charged)
-    if (wall >= BUSY_MS) {
-      this.#busyWallMs = this.#busyWallMs * FORGET + wall
-      this.#busyCpuMs = this.#busyCpuMs * FORGET + spent
-    }
     return wallMs.map((ms) => (charged * ms) / wall)
-  }
-
-  /** Recent wall-to-CPU ratio of busy turns: 1 on a quiet machine, 3 where six processes share two cores. */
-  get wallPerCpu(): number {
-    if (this.#busyCpuMs < ENOUGH_CPU_MS) return 1
-    return Math.min(MOST_CROWDED, Math.max(1, this.#busyWallMs / this.#busyCpuMs))
   }
 }
 
 /** Shorter turns say more about the clock's tick than about the machine. */
 const BUSY_MS = 8
-/** Weight of what was before, per busy turn. */
-const FORGET = 0.7
-/** Less CPU than a few ticks says nothing about how crowded the machine is. */
-const ENOUGH_CPU_MS = 20
-const MOST_CROWDED = 8
 const CARRY_AT_MOST_MS = 8
-
-/**
- * Wall time after which the isolate's own guard ends a slice. Only a guard: the verdict comes from measured CPU.
- * Close to the budget on a quiet machine, generous on a crowded one, so that no innocent is ended for the neighbours' load.
- */
-export function guardMs(cpuLeftMs: number, wallLeftMs: number, wallPerCpu: number): number {
-  const guard = cpuLeftMs * Math.max(1.2, 1.5 * wallPerCpu) + 20
-  // isolated-vm takes whole milliseconds, and reads 0 as "no limit".
-  return Math.max(1, Math.ceil(Math.min(guard, wallLeftMs)))
-}

@@ -21,8 +21,7 @@ export type ToCell =
       readonly s: number
       readonly version: string
       readonly memoryMb: number
-      readonly cpuMs: number
-      readonly wallMs: number
+      readonly guardMs: number
     }
   /** One slice in a sandbox. Text and body: as messages.ts says for `in`. */
   | {
@@ -34,9 +33,8 @@ export type ToCell =
       readonly extra: number
       /** The body is text: the guest gets a string instead of an ArrayBuffer. */
       readonly utf8: boolean
-      /** What is left of the invocation's quotas. */
-      readonly cpuMs: number
-      readonly wallMs: number
+      /** Wall time after which the isolate ends the slice by itself. */
+      readonly guardMs: number
     }
   | { readonly k: 'close'; readonly s: number }
 

@@ -1,9 +1,11 @@
-import type { CellAssets } from '../cell/assets.ts'
+import type { CellAssets } from '../assets/cell-assets.ts'
 import type { FunctionVersion } from '../contract/function-version.ts'
 import { functionKey } from '../contract/names.ts'
 import type { Jail } from '../jail/jail.ts'
+import { availableParallelism } from 'node:os'
 import { Cell } from './cell.ts'
 import { type CellExit, CellProcess } from './cell-process.ts'
+import { Crowding, runnableProcesses } from './crowding.ts'
 
 export interface CellPoolOptions {
   readonly assets: CellAssets
@@ -29,6 +31,11 @@ export class CellPool {
   readonly #starting = new Set<CellProcess>()
   readonly #waiting: (() => void)[] = []
   readonly #sliceMs = new Map<string, number>()
+  readonly #crowding = new Crowding(
+    runnableProcesses(() => performance.now()),
+    availableParallelism(),
+    () => performance.now(),
+  )
   #closed = false
 
   constructor(options: CellPoolOptions) {
@@ -128,6 +135,7 @@ export class CellPool {
       assets,
       jail,
       dataDir,
+      crowding: this.#crowding,
       onError,
       onReady: (ready) => {
         this.#starting.delete(ready)

@@ -3,10 +3,11 @@ import { closeSync, openSync, readSync, unlinkSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { setPriority } from 'node:os'
 import { join } from 'node:path'
-import type { CellAssets } from '../cell/assets.ts'
+import type { CellAssets } from '../assets/cell-assets.ts'
 import { type FromCell, MAX_FROM_CELL_BYTES, parseFromCell, type SliceEnd, type ToCell } from '../contract/cell-frames.ts'
 import { encodeFrame, type Frame, FrameSplitter } from '../contract/frame.ts'
 import type { Jail } from '../jail/jail.ts'
+import { type Crowding, guardMs } from './crowding.ts'
 
 /** A guest message as it left the isolate; its bytes are views of the chunk they came in. */
 export interface GuestMessage {
@@ -60,6 +61,8 @@ export interface CellProcessOptions {
   readonly assets: CellAssets
   readonly jail: Jail
   readonly dataDir: string
+  /** Of the machine, as all cells see it. */
+  readonly crowding: Crowding
   readonly onReady: (cell: CellProcess) => void
   readonly onExit: (cell: CellProcess, exit: CellExit) => void
   readonly onError: (error: Error) => void
@@ -151,7 +154,7 @@ export class CellProcess {
 
   open(sandbox: number, version: string, spec: string, random: Buffer, owner: SliceOwner): void {
     const f = this.#expect(owner)
-    this.#send({ k: 'open', f, s: sandbox, version, memoryMb: owner.memoryMb, cpuMs: owner.cpuMs, wallMs: owner.wallMs }, spec, random)
+    this.#send({ k: 'open', f, s: sandbox, version, memoryMb: owner.memoryMb, guardMs: this.#guardMs(owner) }, spec, random)
   }
 
   enter(
@@ -162,7 +165,7 @@ export class CellProcess {
     owner: SliceOwner,
   ): void {
     const f = this.#expect(owner)
-    this.#send({ k: 'enter', f, s: sandbox, ...slice, cpuMs: owner.cpuMs, wallMs: owner.wallMs }, text, body)
+    this.#send({ k: 'enter', f, s: sandbox, ...slice, guardMs: this.#guardMs(owner) }, text, body)
   }
 
   close(sandbox: number): void {
@@ -192,6 +195,10 @@ export class CellProcess {
     if (!this.alive) return
     this.#killed = reason
     this.#child.kill('SIGKILL')
+  }
+
+  #guardMs({ cpuMs, wallMs }: SliceOwner): number {
+    return guardMs(cpuMs, wallMs, this.#options.crowding.wallPerCpu)
   }
 
   #expect(owner: SliceOwner): number {
@@ -235,6 +242,7 @@ export class CellProcess {
       return
     }
     this.#pending.delete(head.f)
+    this.#options.crowding.observe(head.wallMs, head.cpuMs)
     pending.owner.done({
       end: head.end,
       cpuMs: head.cpuMs,

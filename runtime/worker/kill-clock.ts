@@ -30,11 +30,6 @@ export interface SliceBaseline {
  * SIGKILL are builtins that cannot be interrupted.
  */
 const GRACE_MS = 250
-/**
- * The guard stands at half again the budget, in wall time; where the machine was crowded a moment ago, further. It must come
- * first: it ends one sandbox, SIGKILL ends all of the cell.
- */
-const GUARD_REACH = 2
 
 export function nextBaseline(before: SliceBaseline | undefined, seen: CellSighting): SliceBaseline | undefined {
   if (seen.frameNumber === undefined) return undefined
@@ -64,7 +59,7 @@ export function killVerdict(
 ): KillReason | undefined {
   if (seen.rssMb > rssLimitMb) return 'memory'
   if (baseline === undefined) return undefined
-  if (seen.cpuMs - baseline.cpuMs > allowed.cpuMs * GUARD_REACH + GRACE_MS) return 'cpu'
+  if (seen.cpuMs - baseline.cpuMs > allowed.cpuMs + GRACE_MS) return 'cpu'
   if (seen.now - baseline.since > allowed.wallMs + GRACE_MS) return 'wall'
   return undefined
 }

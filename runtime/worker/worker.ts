@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cellAssets } from '../cell/assets.ts'
+import { cellAssets } from '../assets/cell-assets.ts'
 import type { WorkerConfig } from '../config.ts'
 import { decodeFrame, encodeFrame, type Frame } from '../contract/frame.ts'
 import { type Invocation, parseInvocation } from '../contract/invocation.ts'
@@ -210,6 +210,7 @@ export class Worker implements RunHost {
 
   #cellExited(cell: Cell, { running, killed, outOfMemory }: CellExit): void {
     const limit = killed === 'cpu' || killed === 'wall' || killed === 'memory' ? killed : outOfMemory ? 'memory' : undefined
+    if (killed !== 'stop') this.#log.info({ tenant: cell.tenant, killed, outOfMemory, lastUse: cell.lastUse }, 'a cell was ended')
     for (const sandbox of [...cell.sandboxes.values()]) {
       sandbox.forget()
       this.#changed.add(sandbox.versionId)

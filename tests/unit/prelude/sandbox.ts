@@ -4,7 +4,7 @@ import ivm from 'isolated-vm'
 import type { EventHead, GuestPost, LoadReport, ReplyHead } from '../../../runtime/contract/messages.ts'
 import type { ThrownError } from '../../../runtime/contract/outcome.ts'
 import { ATTACH } from '../../../runtime/prelude/attach.ts'
-import { buildPrelude, buildSnapshot } from '../../../runtime/prelude/build.ts'
+import { buildPrelude, buildSnapshot } from '../../../runtime/assets/prelude.ts'
 
 const code = await buildPrelude()
 const snapshot = new ivm.ExternalCopy(buildSnapshot(code))

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import ivm from 'isolated-vm'
-import { PRELUDE_FILE } from './attach.ts'
+import { PRELUDE_FILE } from '../prelude/attach.ts'
 
-const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
+const here = (file: string) => fileURLToPath(new URL(`../prelude/${file}`, import.meta.url))
 
 /**
  * The prelude as one classic script: everything that runs inside an isolate before the function does. Names are
@@ -12,8 +12,8 @@ const here = (file: string) => fileURLToPath(new URL(file, import.meta.url))
 export async function buildPrelude(): Promise<string> {
   const result = await build({
     // Aliases are resolved from here, not from wherever the platform was started.
-    absWorkingDir: here('.'),
-    entryPoints: [here('./main.ts')],
+    absWorkingDir: here(''),
+    entryPoints: [here('main.ts')],
     bundle: true,
     write: false,
     format: 'iife',
@@ -25,8 +25,8 @@ export async function buildPrelude(): Promise<string> {
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'none',
-    inject: [here('./stand-ins.ts')],
-    alias: { tr46: here('./ascii-idna.ts'), '@exodus/bytes/encoding.js': '@exodus/bytes/encoding-lite.js' },
+    inject: [here('stand-ins.ts')],
+    alias: { tr46: here('ascii-idna.ts'), '@exodus/bytes/encoding.js': '@exodus/bytes/encoding-lite.js' },
   })
   const [script] = result.outputFiles
   if (script === undefined) throw new Error('Cannot build the prelude: esbuild wrote nothing')

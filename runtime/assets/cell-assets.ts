@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { build } from 'esbuild'
+import { build, stop } from 'esbuild'
 
 /** The three files a cell is started from. */
 export interface CellAssets {
@@ -15,7 +15,7 @@ export interface CellAssets {
 }
 
 const RUNTIME = fileURLToPath(new URL('..', import.meta.url))
-const SOURCES = ['cell/**/*.ts', 'contract/**/*.ts', 'jail/**/*.ts', 'prelude/**/*.ts']
+const SOURCES = ['assets/**/*.ts', 'cell/**/*.ts', 'contract/**/*.ts', 'jail/**/*.ts', 'prelude/**/*.ts']
 
 /**
  * Builds what cells need, or finds it built: kept by a hash of the sources and of the engine, so that a changed file, a
@@ -59,13 +59,15 @@ async function buildCell(cellPath: string): Promise<void> {
     target: 'node26',
     logLevel: 'silent',
   })
+  // Its helper process would stay for the worker's whole life.
+  await stop()
   writeAside(cellPath, outputFiles[0]?.contents as Uint8Array)
 }
 
 /** In a process of its own: a prelude that cannot be snapshot ends the process that tries. */
 async function buildSnapshotFile(snapshotPath: string): Promise<void> {
   const aside = `${snapshotPath}.${process.pid}`
-  await promisify(execFile)(process.execPath, ['--no-node-snapshot', join(RUNTIME, 'cell/build-snapshot.ts'), aside])
+  await promisify(execFile)(process.execPath, ['--no-node-snapshot', join(RUNTIME, 'assets/build-snapshot.ts'), aside])
   renameSync(aside, snapshotPath)
 }
 
