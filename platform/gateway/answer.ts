@@ -1,4 +1,3 @@
-import type { ReplyFrameHead } from '../../runtime/contract/reply.ts'
 import type { Answered } from './invoke.ts'
 import { outcomeProblem, refusalProblem } from './outcome-problem.ts'
 import { problemResponse } from './problem.ts'
@@ -13,29 +12,31 @@ export interface AnswerOptions {
 const TENANT_PAGE_POLICY = 'sandbox allow-scripts allow-forms allow-popups allow-downloads'
 
 /** What became of an invocation → the HTTP answer. */
-export function answer({ id, target, reply }: Answered, { owner }: AnswerOptions): Response {
+export function answer({ id, target, reply, waitedMs }: Answered, { owner }: AnswerOptions): Response {
   if (reply.kind === 'refused') return problemResponse(refusalProblem(reply.reason, target), { 'isolane-invocation-id': id })
   const ours: Record<string, string> = { 'isolane-invocation-id': id, 'isolane-version': String(target.version) }
   if (reply.kind === 'verdict') {
     ours['isolane-outcome'] = reply.outcome.kind
     ours['isolane-billed-ms'] = '0'
+    // Nobody measured it but this gateway, from outside.
+    ours['server-timing'] = `queue;dur=${waitedMs.toFixed(1)}, init;dur=0, run;dur=0, cpu;dur=0`
     if (reply.outcome.kind === 'returned') throw new TypeError('Cannot answer: the lane says "returned" but carries no reply')
     return problemResponse(outcomeProblem(reply.outcome, target, owner), ours)
   }
-  const { outcome, usage } = reply.frame.head as ReplyFrameHead
+  const { outcome, usage } = reply.head
   ours['isolane-outcome'] = outcome.kind
   ours['isolane-billed-ms'] = String(usage.billedMs)
   if (usage.start !== 'none') ours['isolane-start'] = usage.start
   ours['server-timing'] = `queue;dur=${usage.queueMs}, init;dur=${usage.initMs}, run;dur=${usage.runMs}, cpu;dur=${usage.cpuMs}`
   if (outcome.kind !== 'returned') return problemResponse(outcomeProblem(outcome, target, owner), ours)
 
-  const head = parseReplyHead(reply.frame.text)
+  const head = parseReplyHead(reply.text)
   if (head === undefined) {
     const detail = `${target.tenant}/${target.name} answered with a status or header that HTTP cannot carry`
     return problemResponse({ status: 502, code: 'bad_reply', detail }, ours)
   }
   // A Buffer over its own memory is a Uint8Array to HTTP; TypeScript minds that it might be shared.
-  const body = reply.frame.body as Uint8Array<ArrayBuffer>
+  const body = reply.body as Uint8Array<ArrayBuffer>
   if (head.kind === 'json') {
     ours['content-type'] = 'application/json'
     return new Response(body, { status: 200, headers: ours })
@@ -46,16 +47,16 @@ export function answer({ id, target, reply }: Answered, { owner }: AnswerOptions
 }
 
 /**
- * The function's headers and ours. A plain object where no name comes twice, which is nearly always: a list of pairs
- * costs the server a `Headers` object (10 µs of an answer's 100).
+ * The function's headers and ours; a name that comes twice gets a line each. A plain object, because a list of pairs
+ * costs the server a `Headers` object (10 µs of an answer's 100) and would be joined by commas.
  */
-function merged(
-  theirs: readonly (readonly [string, string])[],
-  ours: Record<string, string>,
-  prefix: string,
-): Record<string, string> | [string, string][] {
-  const all: [string, string][] = Object.entries(ours)
-  for (const [name, value] of theirs) all.push([name, name === 'set-cookie' ? confineCookie(value, prefix) : value])
-  const single = Object.fromEntries(all)
-  return Object.keys(single).length === all.length ? single : all
+function merged(theirs: readonly (readonly [string, string])[], ours: Record<string, string>, prefix: string): Record<string, string> {
+  const all: Record<string, string | string[]> = Object.assign(Object.create(null), ours)
+  for (const [name, theirValue] of theirs) {
+    const value = name === 'set-cookie' ? confineCookie(theirValue, prefix) : theirValue
+    const before = Object.hasOwn(all, name) ? all[name] : undefined
+    all[name] = before === undefined ? value : typeof before === 'string' ? [before, value] : [...before, value]
+  }
+  // Node takes lists where the standard's type knows none.
+  return all as Record<string, string>
 }

@@ -3,7 +3,6 @@ import { encodeFrame } from '../../runtime/contract/frame.ts'
 import type { Door, Invocation, Trigger } from '../../runtime/contract/invocation.ts'
 import { MAX_QUEUE_WAIT_MS } from '../../runtime/contract/limits.ts'
 import type { EventHead } from '../../runtime/contract/messages.ts'
-import type { ReplyFrameHead } from '../../runtime/contract/reply.ts'
 import type { LaneReply, Submission } from '../../runtime/lane/submitter.ts'
 import type { Resolved } from '../registry/function-directory.ts'
 
@@ -15,6 +14,8 @@ export interface Answered {
   readonly id: string
   readonly target: Resolved
   readonly reply: LaneReply
+  /** From the request to this. */
+  readonly waitedMs: number
 }
 
 export interface InvokeDeps {
@@ -52,8 +53,9 @@ export function createInvoke({ submit, answered }: InvokeDeps) {
       requestBytes: body.length,
       frame: encodeFrame(invocation, JSON.stringify(head), body),
     })
-    answered(event.door, outcomeName(reply), (performance.now() - startedAt) / 1_000)
-    return { id, target, reply }
+    const waitedMs = performance.now() - startedAt
+    answered(event.door, outcomeName(reply), waitedMs / 1_000)
+    return { id, target, reply, waitedMs }
   }
 }
 
@@ -61,5 +63,5 @@ export type Invoke = ReturnType<typeof createInvoke>
 
 function outcomeName(reply: LaneReply): string {
   if (reply.kind === 'refused') return reply.reason
-  return (reply.kind === 'verdict' ? reply.outcome : (reply.frame.head as ReplyFrameHead).outcome).kind
+  return (reply.kind === 'verdict' ? reply.outcome : reply.head.outcome).kind
 }

@@ -3,7 +3,6 @@ import { encodeFrame } from '../../runtime/contract/frame.ts'
 import { type FunctionVersion, isHandlerStyle } from '../../runtime/contract/function-version.ts'
 import { INIT_WALL_MS } from '../../runtime/contract/limits.ts'
 import type { LoadReport } from '../../runtime/contract/messages.ts'
-import type { ReplyFrameHead } from '../../runtime/contract/reply.ts'
 import type { LaneReply, Submission } from '../../runtime/lane/submitter.ts'
 import type { LoadResult } from './deploy-function.ts'
 import { DEFAULT_MAX_CONCURRENCY } from './invoke.ts'
@@ -38,10 +37,10 @@ export function createLoadOnce({ submit }: { submit(submission: Submission): Pro
       if (reply.outcome.kind === 'returned') throw new TypeError('Cannot accept a load: the lane says "returned" but carries no report')
       return { ok: false, problem: outcomeProblem(reply.outcome, target, true) }
     }
-    const { outcome, usage } = reply.frame.head as ReplyFrameHead
+    const { outcome, usage } = reply.head
     if (outcome.kind !== 'returned') return { ok: false, problem: loadProblem(outcomeProblem(outcome, target, true), outcome.kind) }
-    const { style, warning } = parseLoadReport(reply.frame.body)
-    const { coldStartMs } = JSON.parse(reply.frame.text.toString('utf8')) as { coldStartMs: number }
+    const { style, warning } = parseLoadReport(reply.body)
+    const { coldStartMs } = JSON.parse(reply.text.toString('utf8')) as { coldStartMs: number }
     const report = { initMs: usage.initMs, cpuMs: usage.cpuMs, heapMb: usage.heapMb, coldStartMs: Math.round(coldStartMs * 100) / 100 }
     return { ok: true, style, ...(warning === undefined ? {} : { warning }), report }
   }

@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis'
-import { decodeFrame, type Frame } from '../contract/frame.ts'
+import { decodeFrame } from '../contract/frame.ts'
 import type { Invocation } from '../contract/invocation.ts'
 import { bookedMb, type Limits } from '../contract/limits.ts'
 import { functionKey } from '../contract/names.ts'
-import type { Outcome } from '../contract/outcome.ts'
+import { type Outcome, parseOutcome } from '../contract/outcome.ts'
+import { parseReplyFrameHead, type ReplyFrameHead } from '../contract/reply.ts'
 import { connected, openLaneConnection, type RedisUrl } from './connection.ts'
 import { lanePrefix, MAIN_LANE, runVerb } from './scripts.ts'
 import { isConnectionError, type StreamEntry, StreamReader } from './stream-reader.ts'
@@ -27,8 +28,8 @@ export interface Submission {
 
 /** What comes back for a submission. Never a rejection: how it ended is a value. */
 export type LaneReply =
-  /** A worker answered: head is a worker's ReplyFrameHead (contract/reply.ts). */
-  | { readonly kind: 'answered'; readonly frame: Frame }
+  /** A worker answered; text is the isolate's ReplyHead, body the reply's bytes. */
+  | { readonly kind: 'answered'; readonly head: ReplyFrameHead; readonly text: Buffer; readonly body: Buffer }
   /** The lane answered for it: accepted, on record, but nobody ran it to its end. */
   | { readonly kind: 'verdict'; readonly outcome: Outcome }
   /** Never accepted, no record. */
@@ -224,8 +225,8 @@ export class Submitter {
         const item = this.#waiting.get(name.slice(2))
         if (item === undefined) continue
         try {
-          if (name.startsWith('f:')) this.#finish(item, { kind: 'answered', frame: decodeFrame(value) })
-          else this.#finish(item, { kind: 'verdict', outcome: JSON.parse(value.toString('utf8')) as Outcome })
+          if (name.startsWith('f:')) this.#finish(item, readAnswer(value))
+          else this.#finish(item, { kind: 'verdict', outcome: parseOutcome(JSON.parse(value.toString('utf8'))) })
         } catch (error) {
           // One bad answer must not cost everybody else theirs.
           this.#options.onError(error as Error)
@@ -279,6 +280,11 @@ export class Submitter {
     await this.#redis.del(this.#replyKey).catch(() => 0)
     this.#redis.disconnect()
   }
+}
+
+function readAnswer(value: Buffer): LaneReply {
+  const { head, text, body } = decodeFrame(value)
+  return { kind: 'answered', head: parseReplyFrameHead(head), text, body }
 }
 
 /** A command refused because there was no connection never left this process. */

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import type { Trigger } from '../contract/invocation.ts'
 import type { UsageRecord } from '../contract/usage.ts'
 import { connected, openLaneConnection, type RedisUrl } from './connection.ts'
 import { lanePrefix, MAIN_LANE, runVerb } from './scripts.ts'
@@ -9,6 +10,13 @@ import { TurnBatch } from './turn-batch.ts'
 export interface Claim {
   /** id/attempt: what it is settled by. */
   readonly key: string
+  /** What the lane itself knows of it: enough for a usage record when nothing else can be read. */
+  readonly tenant: string
+  readonly name: string
+  readonly version: number
+  readonly trigger: Trigger
+  readonly memoryMb: number
+  readonly concurrency: number
   /** On the lane's clock. */
   readonly acceptedAt: number
   readonly startedAt: number
@@ -237,16 +245,8 @@ export class WorkerLane {
   #receive(entries: StreamEntry[]): void {
     for (const { fields } of entries) {
       for (let i = 0; i + 1 < fields.length; i += 2) {
-        const meta = (fields[i] as Buffer).toString('latin1').split('|')
-        if (meta.length !== 4) continue
-        const [key, acceptedAt, startedAt, leftMs] = meta as [string, string, string, string]
-        this.#options.onClaim({
-          key,
-          acceptedAt: Number(acceptedAt),
-          startedAt: Number(startedAt),
-          leftMs: Number(leftMs),
-          frame: fields[i + 1] as Buffer,
-        })
+        const claim = readClaim((fields[i] as Buffer).toString('latin1'), fields[i + 1] as Buffer)
+        if (claim !== undefined) this.#options.onClaim(claim)
       }
     }
   }
@@ -256,4 +256,35 @@ function residentReport(resident: ReadonlyMap<string, number>): string {
   let text = ''
   for (const [versionId, riders] of resident) text += `${text === '' ? '' : ','}${versionId}=${riders}`
   return text
+}
+
+/** An inbox entry as scripts/lane.lua writes it; undefined for the one that only opens the stream. */
+function readClaim(meta: string, frame: Buffer): Claim | undefined {
+  const fields = meta.split('|')
+  if (fields.length !== 9) return undefined
+  const [key, acceptedAt, startedAt, leftMs, functionKey, version, trigger, memoryMb, concurrency] = fields as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+    Trigger,
+    string,
+    string,
+  ]
+  const slash = functionKey.indexOf('/')
+  return {
+    key,
+    tenant: functionKey.slice(0, slash),
+    name: functionKey.slice(slash + 1),
+    version: Number(version),
+    trigger,
+    memoryMb: Number(memoryMb),
+    concurrency: Number(concurrency),
+    acceptedAt: Number(acceptedAt),
+    startedAt: Number(startedAt),
+    leftMs: Number(leftMs),
+    frame,
+  }
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { cellAssets } from '../assets/cell-assets.ts'
 import type { WorkerConfig } from '../config.ts'
-import { decodeFrame, encodeFrame, type Frame } from '../contract/frame.ts'
-import { type Invocation, parseInvocation } from '../contract/invocation.ts'
+import { decodeFrame, encodeFrame } from '../contract/frame.ts'
+import { parseInvocation } from '../contract/invocation.ts'
 import type { LoadSpec } from '../contract/messages.ts'
 import type { Outcome } from '../contract/outcome.ts'
 import type { ReplyFrameHead } from '../contract/reply.ts'
@@ -16,7 +16,7 @@ import { victims } from './eviction.ts'
 import { ProcessGauge } from './proc.ts'
 import { Run, type RunHost, type RunResult } from './run.ts'
 import { Sandbox } from './sandbox.ts'
-import { type Subject, usageOf } from './usage-of.ts'
+import { usageOf } from './usage-of.ts'
 import { type LoadedVersion, VersionCache } from './version-cache.ts'
 
 export interface WorkerLog {
@@ -95,29 +95,21 @@ export class Worker implements RunHost {
 
   /** The story of an invocation, from the lane to a sandbox. What comes back comes through `finished`. */
   async #take(claim: Claim): Promise<void> {
-    let frame: Frame
-    let invocation: Invocation
-    let loaded: LoadedVersion
     try {
-      frame = decodeFrame(claim.frame)
-      invocation = parseInvocation(frame.head)
+      const frame = decodeFrame(claim.frame)
+      const invocation = parseInvocation(frame.head)
+      const deploying = invocation.trigger === 'deploy'
+      const kept = deploying ? undefined : this.#versions.get(invocation.versionId)
+      const loaded = kept ?? (await this.#versions.load(invocation.versionId, { keep: !deploying }))
+      const run = new Run(claim, invocation, loaded.version, { text: frame.text, body: frame.body }, this, performance.now())
+      this.#runs.set(run, { requestBytes: frame.text.length + frame.body.length })
+      this.#dispatch(run, loaded)
     } catch (error) {
-      // Only a gateway writes these: one that writes nonsense is broken, and its caller will hear `lost` from its own clock.
-      this.#log.error({ err: error, key: claim.key }, 'cannot read a claimed invocation')
-      return
+      this.#log.error({ err: error, key: claim.key }, 'cannot begin a claimed invocation')
+      const outcome = { kind: 'lost', reason: (error as Error).message, started: 'no' } as const
+      const used = { initMs: 0, runMs: 0, stallMs: 0, cpuMs: 0, waitMs: 0, heapMb: 0, meanSliceMs: 0, start: 'none' } as const
+      this.#settle(claim, { outcome, used, text: '', body: '' }, 0)
     }
-    const deploying = invocation.trigger === 'deploy'
-    try {
-      loaded =
-        (deploying ? undefined : this.#versions.get(invocation.versionId)) ?? (await this.#versions.load(invocation.versionId, { keep: !deploying }))
-    } catch (error) {
-      this.#log.error({ err: error, key: claim.key }, 'cannot load a version')
-      this.#loseUnstarted(claim, invocation, error as Error)
-      return
-    }
-    const run = new Run(claim, invocation, loaded.version, { text: frame.text, body: frame.body }, this, performance.now())
-    this.#runs.set(run, { requestBytes: frame.text.length + frame.body.length })
-    this.#dispatch(run, loaded)
   }
 
   #dispatch(run: Run, loaded: LoadedVersion): void {
@@ -150,12 +142,12 @@ export class Worker implements RunHost {
     this.#runs.delete(run)
     this.#changed.add(run.version.versionId)
     this.#pool.observe(run.version, result.used.meanSliceMs)
-    this.#settle({ claim: run.claim, invocation: run.invocation, limits: run.version.limits }, result, known.requestBytes)
+    this.#settle(run.claim, result, known.requestBytes)
     if (this.#runs.size === 0) this.#onIdle?.()
   }
 
-  #settle(subject: Subject, result: RunResult, requestBytes: number): void {
-    const record = usageOf(subject, result, requestBytes, this.#config.workerId)
+  #settle(claim: Claim, result: RunResult, requestBytes: number): void {
+    const record = usageOf(claim, result, requestBytes, this.#config.workerId)
     const { queueMs, initMs, runMs, cpuMs, billedMs, start, heapMb } = record
     const head: ReplyFrameHead = {
       outcome: result.outcome,
@@ -163,7 +155,7 @@ export class Worker implements RunHost {
       worker: this.#config.workerId,
     }
     const { waitMs } = result.used
-    this.#lane.settle({ key: subject.claim.key, cpuMs, waitMs, runMs, frame: encodeFrame(head, result.text, result.body), record })
+    this.#lane.settle({ key: claim.key, cpuMs, waitMs, runMs, frame: encodeFrame(head, result.text, result.body), record })
   }
 
   sandboxDied(sandbox: Sandbox, by: Run, shared?: Outcome): void {
@@ -228,13 +220,7 @@ export class Worker implements RunHost {
     this.#log.warn({ runs: this.#runs.size }, 'the lane gave this worker up; joining again')
     this.#runs.clear()
     this.#pool.killAll()
-  }
-
-  /** It never got as far as a version to run: all that is known of it is what the gateway said. */
-  #loseUnstarted(claim: Claim, invocation: Invocation, error: Error): void {
-    const used = { initMs: 0, runMs: 0, stallMs: 0, cpuMs: 0, waitMs: 0, heapMb: 0, meanSliceMs: 0, start: 'none' } as const
-    const limits = { memoryMb: 0, timeoutMs: 0, concurrency: 1 }
-    this.#settle({ claim, invocation, limits }, { outcome: { kind: 'lost', reason: error.message, started: 'no' }, used, text: '', body: '' }, 0)
+    this.#onIdle?.()
   }
 
   /** Keeps memory within its budget: idle sandboxes first, then idle cells. Lets go of what can no longer be in time. */

@@ -37,7 +37,8 @@ local LEAST_SHARE = 5
 local SHARE_FLOOR_MS = 10
 local LEAST_WEIGHT = 0.05
 
-local function int(number) return string.format('%.0f', number) end
+local function int(value) return string.format('%.0f', value) end
+local function number(value) return value == floor(value) and int(value) or string.format('%.3f', value) end
 
 local function split(text)
   local fields, n = {}, 0
@@ -140,15 +141,20 @@ end
 local GAUGES = { 'queued', 'queuedMb', 'queuedCpu', 'queuedBytes', 'inFlight', 'inFlightMb', 'inFlightCpu' }
 local INTEGRALS = { queued = 'queuedMs', inFlight = 'inFlightMs', inFlightMb = 'inFlightMbMs', inFlightCpu = 'inFlightCpuMs' }
 local COUNTERS = { 'arrivals', 'refused', 'settled', 'runMs', 'cpuMs' }
-local sum = {}
-do
-  local v = call('HMGET', P .. 'sum', 'at', 'poked', unpack(GAUGES))
-  sum.at, sum.poked = tonumber(v[1] or now), tonumber(v[2] or 0)
-  for i, name in ipairs(GAUGES) do sum[name] = tonumber(v[i + 2] or 0) end
-  for _, name in ipairs(COUNTERS) do sum[name] = 0 end
+local SUMS = { 'at', 'poked' }
+for _, name in ipairs(GAUGES) do SUMS[#SUMS + 1] = name end
+for _, name in ipairs(COUNTERS) do SUMS[#SUMS + 1] = name end
+for _, name in pairs(INTEGRALS) do SUMS[#SUMS + 1] = name end
+local sum, sum_before = {}, {}
+for i, value in ipairs(call('HMGET', P .. 'sum', unpack(SUMS))) do
+  local before = tonumber(value or 0)
+  sum[SUMS[i]], sum_before[SUMS[i]] = before, before
 end
-local gauges_before = {}
-for _, name in ipairs(GAUGES) do gauges_before[name] = sum[name] end
+-- What stood until now has stood since the last script.
+if sum.at > 0 then
+  for gauge, integral in pairs(INTEGRALS) do sum[integral] = sum[integral] + sum[gauge] * max(0, now - sum.at) end
+end
+sum.at = now
 
 -- Batched writes --------------------------------------------------------------------------------------------------
 
@@ -207,7 +213,7 @@ local function take(worker, head, share, accepted, payload)
   sum.inFlight, sum.inFlightMb, sum.inFlightCpu = sum.inFlight + 1, sum.inFlightMb + head.mb, sum.inFlightCpu + share
   push(put, P .. 'inv', head.key, worker.id)
   push(put, P .. 'lease:' .. worker.id, head.key, head.text .. '|' .. share .. '|' .. int(accepted) .. '|' .. int(now))
-  push(out, P .. 'inbox:' .. worker.id, head.key .. '|' .. int(accepted) .. '|' .. int(now) .. '|' .. int(accepted + head.deadline - now), payload)
+  push(out, P .. 'inbox:' .. worker.id, head.key .. '|' .. int(accepted) .. '|' .. int(now) .. '|' .. int(accepted + head.deadline - now) .. '|' .. head.fn .. '|' .. head.version .. '|' .. head.trigger .. '|' .. head.memory .. '|' .. head.concurrency, payload)
 end
 
 -- Ends a lease: capacity, function slot and warm hint come back. The worker may be gone already.
@@ -345,18 +351,9 @@ local function commit()
     for _, record in ipairs(records) do flat[#flat + 1] = 'r'; flat[#flat + 1] = record end
     chunked(flat, 1000, function(...) call('XADD', P .. 'usage', '*', ...) end)
   end
-  local elapsed = max(0, now - sum.at)
-  local flat = { 'at', int(now), 'poked', int(sum.poked) }
-  for _, name in ipairs(GAUGES) do
-    if sum[name] ~= gauges_before[name] then flat[#flat + 1] = name; flat[#flat + 1] = int(sum[name]) end
+  local flat = {}
+  for _, name in ipairs(SUMS) do
+    if sum[name] ~= sum_before[name] then flat[#flat + 1] = name; flat[#flat + 1] = number(sum[name]) end
   end
-  call('HSET', P .. 'sum', unpack(flat))
-  if elapsed > 0 then
-    for name, integral in pairs(INTEGRALS) do
-      if gauges_before[name] ~= 0 then call('HINCRBY', P .. 'sum', integral, int(gauges_before[name] * elapsed)) end
-    end
-  end
-  for _, name in ipairs(COUNTERS) do
-    if sum[name] ~= 0 then call('HINCRBYFLOAT', P .. 'sum', name, string.format('%.3f', sum[name])) end
-  end
+  if #flat > 0 then call('HSET', P .. 'sum', unpack(flat)) end
 end

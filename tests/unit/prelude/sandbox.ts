@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { transformSync } from 'esbuild'
 import ivm from 'isolated-vm'
+import { buildPrelude, buildSnapshot } from '../../../runtime/assets/prelude.ts'
 import type { EventHead, GuestPost, LoadReport, ReplyHead } from '../../../runtime/contract/messages.ts'
 import type { ThrownError } from '../../../runtime/contract/outcome.ts'
 import { ATTACH } from '../../../runtime/prelude/attach.ts'
-import { buildPrelude, buildSnapshot } from '../../../runtime/assets/prelude.ts'
 
 const code = await buildPrelude()
 const snapshot = new ivm.ExternalCopy(buildSnapshot(code))

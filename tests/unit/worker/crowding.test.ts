@@ -31,11 +31,13 @@ test('one late clock tick in a long slice says nothing', () => {
 })
 
 test('six processes on two cores count before any slice has come back', () => {
-  expect(new Crowding(
-    () => 6,
-    2,
-    () => 0,
-  ).wallPerCpu).toBe(3)
+  expect(
+    new Crowding(
+      () => 6,
+      2,
+      () => 0,
+    ).wallPerCpu,
+  ).toBe(3)
 })
 
 test('the crowd is counted at most every tenth of a second', () => {
