@@ -80,7 +80,15 @@ export class StandInWorker {
       startedAt: claim.startedAt,
       worker: workerId,
     }
-    const frame = encodeFrame({ outcome: { kind: 'returned' }, usage: { queueMs: 0, initMs: 0, runMs: 1, cpuMs: 1, billedMs: 1, heapMb: 1, start: 'warm' }, worker: workerId }, '', body)
+    const frame = encodeFrame(
+      {
+        outcome: { kind: 'returned' },
+        usage: { queueMs: 0, initMs: 0, runMs: 1, cpuMs: 1, billedMs: 1, heapMb: 1, start: 'warm' },
+        worker: workerId,
+      },
+      '',
+      body,
+    )
     this.lane.settle({ key: claim.key, cpuMs: 0.1, waitMs: 5, runMs: 1, frame, record })
   }
 }
