@@ -38,7 +38,7 @@ export function withoutNamespace(file: string, namespace: string): string {
 }
 
 /** A minified line can be megabytes long: show half a window before the place, half after it. */
-function around(line: string, at: number): string {
+export function around(line: string, at: number): string {
   if (line.length <= WINDOW_CHARS) return line
   const start = Math.max(0, at - WINDOW_CHARS / 2)
   return `${start > 0 ? '…' : ''}${line.slice(start, start + WINDOW_CHARS)}${start + WINDOW_CHARS < line.length ? '…' : ''}`

@@ -3,6 +3,7 @@ import { build } from 'esbuild'
 import type { BuildError } from './build-error.ts'
 import { placedText, toBuildError, withoutNamespace } from './build-error.ts'
 import type { Upload } from './built.ts'
+import { NAMESPACE } from './bundle-names.ts'
 import { chooseLoader } from './choose-loader.ts'
 import { loadersFor, MODULE_EXTENSIONS } from './module-loader.ts'
 import { resolveImport } from './resolve-import.ts'
@@ -10,8 +11,6 @@ import { resolveImport } from './resolve-import.ts'
 export type Bundled =
   | { readonly ok: true; readonly script: string; readonly sourceMap: string; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly errors: readonly BuildError[] }
-
-const NAMESPACE = 'upload'
 
 /** Turns an upload into one classic script. Reads nothing but the upload itself. Throws only when esbuild itself fails. */
 export async function bundle(upload: Upload): Promise<Bundled> {

@@ -1,4 +1,7 @@
 import type { FunctionVersion, HandlerStyle } from '../../runtime/contract/function-version.ts'
+import type { ThrownError } from '../../runtime/contract/outcome.ts'
+import { toAuthorError, toAuthorStack } from '../builder/author-stack.ts'
+import { describeBuildError } from '../builder/build-error.ts'
 import type { Builder } from '../builder/builder.ts'
 import type { BuildFailure, Built, Upload } from '../builder/built.ts'
 import type { Candidate } from '../registry/candidate.ts'
@@ -61,17 +64,20 @@ export function createDeploy({ builder, registry, loadOnce }: DeployDeps) {
     const buildMs = Math.round((performance.now() - startedAt) * 10) / 10
     if ('ok' in code && !code.ok) throw buildProblem(request.name, code)
     const candidate = await begun(registry.begin({ ...request, code }))
-    const { accepted, loaded } = await loadedAndAccepted(candidate)
+    const { accepted, loaded } = await loadedAndAccepted(candidate, (problem) => placed(problem, request.code, code))
     const warnings = [...('warnings' in code ? code.warnings : []), ...(loaded.warning === undefined ? [] : [loaded.warning])]
     return { ...accepted, env: candidate.record.env, report: { buildMs, ...loaded.report }, warnings }
   }
 
-  async function loadedAndAccepted(candidate: Candidate): Promise<{ accepted: Acceptance; loaded: LoadResult & { ok: true } }> {
+  async function loadedAndAccepted(
+    candidate: Candidate,
+    explain: (problem: ProblemInit) => ProblemInit,
+  ): Promise<{ accepted: Acceptance; loaded: LoadResult & { ok: true } }> {
     await using undo = new AsyncDisposableStack()
     // Should this fail too, the candidate goes by itself, and the first failure is the one to tell.
     undo.defer(() => registry.discard(candidate).catch(() => {}))
     const loaded = await loadOnce(candidate.record)
-    if (!loaded.ok) throw new Problem(loaded.problem)
+    if (!loaded.ok) throw new Problem(explain(loaded.problem))
     const accepted = await begun(registry.accept(candidate, loaded.style))
     undo.move()
     return { accepted, loaded }
@@ -94,4 +100,16 @@ function buildProblem(name: string, { code, detail, errors }: Exclude<Built | Bu
     detail: errors.length === 0 ? `Cannot deploy ${name}: ${detail}` : `Cannot build ${name}\n${detail}`,
     ...(errors.length > 0 && { extra: { errors } }),
   })
+}
+
+/** Where in the uploaded modules a failed start came from, as a failed build says it. */
+function placed(problem: ProblemInit, uploaded: DeployRequest['code'], built: Built | VersionEntry): ProblemInit {
+  const error = problem.extra?.error as ThrownError | undefined
+  if (error === undefined || !('modules' in uploaded) || !('script' in built) || built.sourceMap === undefined) return problem
+  const place = toAuthorError(`${error.name}: ${error.message}`, error.stack, built.sourceMap, uploaded)
+  return {
+    ...problem,
+    detail: place.file === undefined ? problem.detail : `${problem.detail}\n${describeBuildError(place)}`,
+    extra: { ...problem.extra, error: { ...error, stack: toAuthorStack(error.stack, built.sourceMap) }, errors: [place] },
+  }
 }

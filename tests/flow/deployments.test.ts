@@ -245,6 +245,19 @@ describe('a refused upload', () => {
     })
   })
 
+  test('of code that throws at its top level is 422 with the place it threw at, as it was uploaded', async () => {
+    const problem = await refused(
+      'interface A { b: string }\nconst a: A = { b: "x" }\nfunction fail(): never {\n  throw new TypeError(a.b)\n}\nexport default fail()',
+    )
+    expect(problem).toMatchObject({
+      status: 422,
+      code: 'function_failed_to_start',
+      errors: [{ text: 'TypeError: x', line: 4, column: 9, lineText: '  throw new TypeError(a.b)' }],
+    })
+    expect(problem.detail).toContain('4 |   throw new TypeError(a.b)')
+    expect(JSON.stringify(problem)).not.toContain('function.js')
+  })
+
   test.each([
     ['throws at its top level', 'const a = 1\nthrow new TypeError("no good")\nexport default () => a', 'function_failed_to_start', 'no good'],
     ['has no handler', 'export const other = 1', 'function_failed_to_start', 'other'],
