@@ -1,22 +1,7 @@
-/** The lane's counters, gauges and time integrals since it began, on its own clock. */
-export interface Signals {
-  /** Milliseconds since 1970. */
-  readonly now: number
-  readonly queued: number
-  readonly queuedMb: number
-  readonly queuedCpuMilli: number
-  readonly inFlight: number
-  readonly inFlightMb: number
-  readonly inFlightCpuMilli: number
-  readonly arrivals: number
-  readonly settled: number
-  /** Turned away for want of room in the queue; not counted in `arrivals`. */
-  readonly refused: number
-  readonly runMs: number
-  readonly inFlightMs: number
-  readonly inFlightMbMs: number
-  readonly inFlightCpuMilliMs: number
-}
+import type { LaneSignals } from '../../runtime/lane/lane-view.ts'
+
+/** What the law looks at of the lane: a recorded one needs no more. */
+export type Signals = Omit<LaneSignals, 'cpuMs' | 'queuedMs'>
 
 /** Room on one worker that takes work. */
 export interface Room {
