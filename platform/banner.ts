@@ -22,7 +22,7 @@ export function banner({ url, firstKey, dataDir, metricsUrl, workers, walls, cwd
     '',
     `  data      ${shorter(dataDir, cwd)}`,
     `  metrics   ${metricsUrl}`,
-    `  workers   ${workers} ready${walls === undefined ? '' : `, walls around tenants' code: ${walls.join(' ')}`}`,
+    `  workers   ${workers === 0 ? 'none now, the first call starts one' : `${workers} ready`}${walls === undefined ? '' : `, walls around tenants' code: ${walls.join(' ')}`}`,
     ...(walls !== undefined && !walls.includes('uid')
       ? ["  ! not started as root: tenants' code runs under this user's own uid, without a wall of its own there"]
       : []),
@@ -35,6 +35,7 @@ export function banner({ url, firstKey, dataDir, metricsUrl, workers, walls, cwd
     `  curl ${bearer} "${url}/fn/default/hello?name=you"`,
     `  curl ${bearer} ${url}/v1/usage`,
     '',
+    `Every call there is: ${url}/docs`,
     'Ctrl-C ends it; what you deployed is there again at the next start.',
     '',
   ]

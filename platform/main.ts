@@ -25,6 +25,8 @@ import { serveMetrics } from './telemetry/metrics-server.ts'
 const WORKER_MB = 4_096
 const SAY_AFTER_MS = 2_000
 
+let ended = (): void => {}
+
 const stopping = new AbortController()
 const stop = (): void => stopping.abort()
 process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', stop)
@@ -33,6 +35,7 @@ process.on('disconnect', stop)
 
 try {
   await main(readConfig(process.env))
+  ended()
   // Nothing is left to do; a handle that somebody else forgot shall not keep the process.
   process.exit(0)
 } catch (error) {
@@ -107,6 +110,7 @@ async function main(config: PlatformConfig): Promise<void> {
   }
   await untilAborted(stopping.signal)
   say('Ending: answering what was accepted …')
+  ended = () => say('Ended.')
 }
 
 /** A worker needs the lane, the store and the data; what opens the platform to callers is none of its business. */

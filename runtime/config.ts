@@ -22,7 +22,8 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv, pid: number): WorkerCon
   const workerId = env.ISOLANE_WORKER_ID ?? `w-${pid.toString(36)}-${Date.now().toString(36)}`
   if (!WORKER_ID.test(workerId)) throw wanted('ISOLANE_WORKER_ID', '"w" and up to 40 of a-z, 0-9 and "-"', workerId)
   const laneUrl = env.REDIS_URL
-  if (laneUrl === undefined) throw wanted('REDIS_URL', 'the lane: redis://host:port, rediss://… or a unix socket path', undefined)
+  if (laneUrl === undefined)
+    throw wanted('REDIS_URL', 'the Redis that gateway and controller use too: redis://host:port, rediss://… or the path of a unix socket', undefined)
   const logLevel = env.ISOLANE_LOG_LEVEL ?? 'info'
   if (!LOG_LEVELS.includes(logLevel as LogLevel)) throw wanted('ISOLANE_LOG_LEVEL', `one of ${LOG_LEVELS.join(', ')}`, logLevel)
   const dataDir = env.ISOLANE_DATA_DIR ?? '.isolane'

@@ -1,10 +1,10 @@
 // A worker process: `node runtime/main.ts`. SIGTERM: finish and leave. It goes with its parent: started with an IPC
 // channel it ends when that closes, so that nothing outlives the platform.
 import { pino } from 'pino'
-import { readWorkerConfig } from './config.ts'
+import { readWorkerConfig, type WorkerConfig } from './config.ts'
 import { Worker } from './worker/worker.ts'
 
-const config = readWorkerConfig(process.env, process.pid)
+const config = settings()
 const log = pino({ level: config.logLevel, base: { worker: config.workerId } })
 const worker = await Worker.start(config, log)
 log.info({ pid: process.pid, memoryBudgetMb: config.memoryBudgetMb }, 'worker ready')
@@ -20,3 +20,13 @@ process.on('disconnect', () => {
   worker.kill()
   process.exit(0)
 })
+
+function settings(): WorkerConfig {
+  try {
+    return readWorkerConfig(process.env, process.pid)
+  } catch (error) {
+    // A wrong setting is the operator's to mend: the message says how, a stack would hide it.
+    process.stderr.write(`${(error as Error).message}\n`)
+    process.exit(1)
+  }
+}

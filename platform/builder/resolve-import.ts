@@ -22,7 +22,7 @@ export function resolveImport(specifier: string, importer: string, uploaded: Rea
   }
   if (specifier.startsWith('node:') || BUILTINS.has(specifier)) {
     return {
-      error: `"${specifier}" is part of Node.js, which functions do not have: use the web's own fetch, crypto, URL, TextEncoder, streams, timers`,
+      error: `"${specifier}" is part of Node.js, which functions do not have: use the web's own Request, Response, crypto, URL, TextEncoder, streams, timers`,
     }
   }
   if (/^[a-z][a-z0-9+.-]*:/i.test(specifier) || specifier.startsWith('/') || specifier.startsWith('#')) {

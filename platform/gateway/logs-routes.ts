@@ -57,6 +57,9 @@ export function logsRoutes({
           if (lines.length === 0) await stream.write(': waiting\n\n')
           after = lastId
         }
+      } catch (error) {
+        // Whoever read has gone, and their reader with them: nothing failed.
+        if (!stream.aborted) throw error
       } finally {
         reader.close()
       }

@@ -90,6 +90,6 @@ function exceededWords({ limit, allowed, phase }: Extract<Outcome, { kind: 'exce
     case 'memory':
       return `it outgrew its memoryMb of ${allowed}. A larger memoryMb gives it more`
     case 'output':
-      return `its answer is larger than ${allowed} bytes`
+      return `its answer is larger than ${allowed} bytes, the most one can be`
   }
 }

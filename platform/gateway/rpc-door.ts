@@ -38,6 +38,6 @@ function checkJson(body: Buffer): void {
   try {
     JSON.parse(body.toString('utf8'))
   } catch (error) {
-    throw new Problem({ status: 400, code: 'json_invalid', detail: `Cannot read the event: wanted one JSON value, and ${(error as Error).message}` })
+    throw new Problem({ status: 400, code: 'json_invalid', detail: `Cannot read the event: it is not one JSON value (${(error as Error).message})` })
   }
 }

@@ -10,7 +10,7 @@ export interface Metrics {
 /** What Prometheus reads of this process. Names are `isolane_*`, units in the name; no label has a tenant's own values. */
 export function createMetrics(lane: { signals(): Promise<LaneSignals>; workers(): Promise<WorkerState[]> } | undefined): Metrics {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry, prefix: 'isolane_process_' })
+  collectDefaultMetrics({ register: registry, prefix: 'isolane_' })
   const answered = new Counter({
     name: 'isolane_invocations_total',
     help: 'Invocations answered by this gateway',

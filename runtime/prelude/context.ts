@@ -40,7 +40,10 @@ export function createContext(call: Call, info: FunctionInfo): Context {
     },
     getRemainingTimeInMillis: () => mathMax(0, call.deadlineAt - dateNow()),
     waitUntil: (promise) => {
-      if (isThenable(promise)) void react(promise, ignore, logRejection)
+      if (!isThenable(promise)) return
+      // Losing work without a word would be worse than saying so.
+      log('warn', 'waitUntil does not keep a call open yet: what is not done when the answer is ready is dropped')
+      void react(promise, ignore, logRejection)
     },
   }
 }

@@ -7,6 +7,7 @@ import type { CellAssets } from '../assets/cell-assets.ts'
 import { type FromCell, MAX_FROM_CELL_BYTES, parseFromCell, type SliceEnd, type ToCell } from '../contract/cell-frames.ts'
 import { encodeFrame, type Frame, FrameSplitter } from '../contract/frame.ts'
 import type { Jail } from '../jail/jail.ts'
+import { cellCommand } from './cell-command.ts'
 import { type Crowding, guardMs } from './crowding.ts'
 
 /** A guest message as it left the isolate; its bytes are views of the chunk they came in. */
@@ -91,27 +92,10 @@ export class CellProcess {
 
   constructor(options: CellProcessOptions) {
     this.#options = options
-    const { cellPath, snapshotPath, addonPath } = options.assets
     const progressPath = join(options.dataDir, `progress-${process.pid}-${spawned++}`)
     this.#progressFd = openSync(progressPath, 'w+', 0o600)
     unlinkSync(progressPath)
-    const command = [
-      ...options.jail.prefix,
-      process.execPath,
-      '--no-node-snapshot',
-      // GC on the one thread that is metered: a quarter faster here, and nothing a meter misses.
-      '--single-threaded-gc',
-      '--v8-pool-size=1',
-      '--permission',
-      '--allow-addons',
-      `--allow-fs-read=${cellPath}`,
-      `--allow-fs-read=${snapshotPath}`,
-      `--allow-fs-read=${addonPath}`,
-      '--disable-warning=SecurityWarning',
-      cellPath,
-      addonPath,
-      snapshotPath,
-    ]
+    const command = cellCommand(options.jail.prefix, options.assets)
     this.#child = spawn(command[0] as string, command.slice(1), {
       cwd: '/',
       env: { PATH: process.env.PATH },

@@ -48,6 +48,8 @@ export class Worker implements RunHost {
   readonly #gauge = new ProcessGauge(process.pid)
   /** Accepted and not settled. */
   readonly #runs = new Map<Run, { readonly requestBytes: number }>()
+  /** Claimed, and still being read or fetched. */
+  #beginning = 0
   readonly #changed = new Set<string>()
   readonly #timers: NodeJS.Timeout[] = []
   #evictionClock = 0
@@ -95,6 +97,7 @@ export class Worker implements RunHost {
 
   /** The story of an invocation, from the lane to a sandbox. What comes back comes through `finished`. */
   async #take(claim: Claim): Promise<void> {
+    this.#beginning++
     try {
       const frame = decodeFrame(claim.frame)
       const invocation = parseInvocation(frame.head)
@@ -109,6 +112,9 @@ export class Worker implements RunHost {
       const outcome = { kind: 'lost', reason: (error as Error).message, started: 'no' } as const
       const used = { initMs: 0, runMs: 0, stallMs: 0, cpuMs: 0, waitMs: 0, heapMb: 0, meanSliceMs: 0, start: 'none' } as const
       this.#settle(claim, { outcome, used, text: '', body: '' }, 0)
+    } finally {
+      this.#beginning--
+      this.#tellIfIdle()
     }
   }
 
@@ -142,8 +148,15 @@ export class Worker implements RunHost {
     this.#runs.delete(run)
     this.#changed.add(run.version.versionId)
     this.#pool.observe(run.version, result.used.meanSliceMs)
+    this.#logEnding(run, result.outcome)
     this.#settle(run.claim, result, known.requestBytes)
-    if (this.#runs.size === 0) this.#onIdle?.()
+    this.#tellIfIdle()
+  }
+
+  /** What went wrong belongs into the function's log: its caller may have thrown the answer away. */
+  #logEnding(run: Run, outcome: Outcome): void {
+    if (outcome.kind === 'threw') this.log(run, `error Uncaught ${outcome.error.stack || `${outcome.error.name}: ${outcome.error.message}`}`)
+    else if (outcome.kind === 'exceeded') this.log(run, `error Ended: it exceeded its ${outcome.limit} limit of ${outcome.allowed} ${outcome.unit}`)
   }
 
   #settle(claim: Claim, result: RunResult, requestBytes: number): void {
@@ -186,10 +199,18 @@ export class Worker implements RunHost {
   /** Takes no more work, finishes what it has, and goes. */
   async stop(): Promise<void> {
     await this.#lane.drain().catch((error: Error) => this.#log.warn({ err: error }, 'cannot tell the lane that this worker drains'))
-    if (this.#runs.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    if (!this.#idle) await new Promise<void>((resolve) => (this.#onIdle = resolve))
     await this.#lane.flushed()
     await this.#lane.leave()
     this.kill()
+  }
+
+  get #idle(): boolean {
+    return this.#runs.size === 0 && this.#beginning === 0
+  }
+
+  #tellIfIdle(): void {
+    if (this.#idle) this.#onIdle?.()
   }
 
   /** Ends all cells, at once. */
@@ -220,7 +241,7 @@ export class Worker implements RunHost {
     this.#log.warn({ runs: this.#runs.size }, 'the lane gave this worker up; joining again')
     this.#runs.clear()
     this.#pool.killAll()
-    this.#onIdle?.()
+    this.#tellIfIdle()
   }
 
   /** Keeps memory within its budget: idle sandboxes first, then idle cells. Lets go of what can no longer be in time. */

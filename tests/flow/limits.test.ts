@@ -249,3 +249,31 @@ describe('those beside the culprit', () => {
     expect(workers.map(({ pid, state }) => [pid, state])).toEqual([[workerPid, 'ready']])
   })
 })
+
+describe('what went wrong is in the function’s log, whoever threw the answer away', () => {
+  const lines = async (name: string): Promise<{ level: string; message: string }[]> => {
+    const text = await (await platform.fetch(`/v1/functions/${name}/logs`)).text()
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as { level: string; message: string })
+  }
+
+  test('an error that nobody caught, with its stack', async () => {
+    await platform.deploy('grumbler', 'export default () => { throw new RangeError("too far") }')
+    await ending(await invoke('grumbler'))
+    await vi.waitFor(async () =>
+      expect(await lines('grumbler')).toEqual([
+        expect.objectContaining({ level: 'error', message: expect.stringMatching(/^Uncaught RangeError: too far\n +at /) }),
+      ]),
+    )
+  })
+
+  test('a limit that was exceeded', async () => {
+    await platform.deploy('sleeper', 'export default () => new Promise(() => {})', 'timeoutMs=50')
+    await ending(await invoke('sleeper'))
+    await vi.waitFor(async () =>
+      expect(await lines('sleeper')).toEqual([expect.objectContaining({ level: 'error', message: 'Ended: it exceeded its wall limit of 50 ms' })]),
+    )
+  })
+})

@@ -54,7 +54,7 @@ test('an admin key too short to be one is refused without being repeated', () =>
 })
 
 test('a worker without a lane says what it needs', () => {
-  expect(() => readWorkerConfig({}, 1)).toThrow('REDIS_URL must be the lane')
+  expect(() => readWorkerConfig({}, 1)).toThrow('REDIS_URL must be the Redis that gateway and controller use too')
 })
 
 test('a worker’s memory is its core’s part of six tenths of the machine, within bounds', () => {

@@ -1,0 +1,26 @@
+import type { Subject } from './attack.ts'
+import { builtins } from './builtins.ts'
+import { crossing } from './crossing.ts'
+import { endless } from './endless.ts'
+import { floodsOfMessages } from './floods.ts'
+import { gone } from './gone.ts'
+import { loading } from './loading.ts'
+import { memory } from './memory.ts'
+import { platformApis } from './platform-apis.ts'
+import { poisons } from './poison.ts'
+import { traps } from './traps.ts'
+import { waiting } from './waiting.ts'
+
+export const SUBJECTS: readonly Subject[] = [
+  { title: 'endless computing', attacks: endless },
+  { title: 'builtins that do not look up', attacks: builtins },
+  { title: 'memory', attacks: memory },
+  { title: 'waiting for ever', attacks: waiting },
+  { title: 'floods of messages, logs and timers', attacks: floodsOfMessages },
+  { title: 'results and errors with traps', attacks: traps },
+  { title: 'poisoned prototypes and intrinsics', attacks: poisons },
+  { title: 'code at load', attacks: loading },
+  { title: 'globals that must be gone', attacks: gone },
+  { title: 'reaching across calls', attacks: crossing },
+  { title: 'the classes of the Web', attacks: platformApis },
+]
