@@ -64,6 +64,6 @@ export function cursorText(at: Cursor): string {
 /** `undefined` for what `cursorText` cannot have written. */
 export function parseCursor(text: string): Cursor | undefined {
   const parts = /^(\d{1,16})\.(\d{1,7})\.([0-9a-f-]{36})$/.exec(text)
-  if (!parts?.[1] || !parts[2] || !parts[3]) return undefined
+  if (!parts?.[1] || !parts[2] || !parts[3] || !Number.isSafeInteger(Number(parts[1]))) return undefined
   return { acceptedAt: Number(parts[1]), attempt: Number(parts[2]), id: parts[3] }
 }

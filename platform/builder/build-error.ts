@@ -16,11 +16,10 @@ export interface BundlerMessage {
 
 const WINDOW_CHARS = 120
 const TOP_LEVEL_AWAIT = /^Top-level await/
+const COMPUTED_PATH = /^Could not resolve (import|require)\("[^"]*\*/
 
 export function toBuildError(message: BundlerMessage, namespace: string): BuildError {
-  const text = TOP_LEVEL_AWAIT.test(message.text)
-    ? 'Top-level await is not available: a module loads in one go. Move the await into the handler, or keep the promise and await it there'
-    : message.text
+  const text = inPlainWords(message.text)
   const { location } = message
   if (location === null) return { text }
   const before = Buffer.from(location.lineText).toString('utf8', 0, location.column)
@@ -31,6 +30,14 @@ export function toBuildError(message: BundlerMessage, namespace: string): BuildE
     column: before.length + 1,
     lineText: around(location.lineText, before.length),
   }
+}
+
+function inPlainWords(text: string): string {
+  if (TOP_LEVEL_AWAIT.test(text)) {
+    return 'Top-level await is not available: a module loads in one go. Move the await into the handler, or keep the promise and await it there'
+  }
+  if (COMPUTED_PATH.test(text)) return 'Cannot bundle an import whose path is made at run time: import each module by its own name'
+  return text
 }
 
 export function withoutNamespace(file: string, namespace: string): string {

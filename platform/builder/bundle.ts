@@ -46,9 +46,12 @@ export async function bundle(upload: Upload): Promise<Bundled> {
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>
     if (!errors || errors.length === 0) throw error
-    return { ok: false, errors: errors.map((message) => toBuildError(message, NAMESPACE)) }
+    return { ok: false, errors: errors.filter(({ text }) => !NO_FILES.test(text)).map((message) => toBuildError(message, NAMESPACE)) }
   }
 }
+
+/** What the bundler says of the walls around it (builder-child.ts); the error that matters comes beside it. */
+const NO_FILES = /^Cannot read directory /
 
 function uploadedModulesOnly(upload: Upload): Plugin {
   const names = new Set(upload.modules.keys())
@@ -73,9 +76,12 @@ function uploadedModulesOnly(upload: Upload): Plugin {
   }
 }
 
+const MAP_COMMENT = /(\/[/*])[#@]([ \t]+sourceMappingURL=)/g
+
 function decode(bytes: Buffer): string | undefined {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    // Where a map of this module lies is nothing to follow: it may name any file.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(MAP_COMMENT, '$1 $2')
     // esbuild would keep a hashbang as the bundle's first line, which is no longer the script's first line.
     return text.startsWith('#!') ? `//${text.slice(2)}` : text
   } catch {

@@ -37,7 +37,6 @@ const NOT_PASSED_ON = new Set([
   'transfer-encoding',
   'upgrade',
   'expect',
-  'isolane-key',
   'x-forwarded-prefix',
   'x-forwarded-for',
   'x-forwarded-proto',
@@ -103,13 +102,17 @@ function bearsPlatformKey(incoming: IncomingMessage, keys: Keys): boolean | Prom
   return known instanceof Promise ? known.then((caller) => caller !== undefined) : known !== undefined
 }
 
+/** However it is dressed up: a key that was sent here in error is no less a key. */
+const PLATFORM_KEY = /isl_[\w-]{8}/
+
 /** Whatever carried a platform key stays here; any other Authorization is the function's business. */
 function passedOn(incoming: IncomingMessage, dropAuthorization: boolean): [string, string][] {
   const raw = incoming.rawHeaders
   const headers: [string, string][] = []
   for (let i = 0; i < raw.length; i += 2) {
     const name = (raw[i] as string).toLowerCase()
-    if (NOT_PASSED_ON.has(name) || (dropAuthorization && name === 'authorization')) continue
+    if (NOT_PASSED_ON.has(name) || name.startsWith('isolane-')) continue
+    if (name === 'authorization' && (dropAuthorization || PLATFORM_KEY.test(raw[i + 1] as string))) continue
     headers.push([name, raw[i + 1] as string])
   }
   return headers

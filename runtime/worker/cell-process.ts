@@ -71,6 +71,9 @@ export interface CellProcessOptions {
 
 /** Below worker and gateway: they must be able to say no while cells burn. */
 const NICENESS = 5
+/** Measured CPU comes in ticks of this size, and up to two of them late. */
+const CPU_TICK_MS = 8
+const MOST_HEAP_MB = 4_096
 const STDERR_TAIL_CHARS = 4_096
 let spawned = 0
 
@@ -226,15 +229,19 @@ export class CellProcess {
       return
     }
     this.#pending.delete(head.f)
-    this.#options.crowding.observe(head.wallMs, head.cpuMs)
+    // The cell may be its tenant's by now: no slice lasted longer than its frame was out, or ran on more than two threads.
+    const turnaroundMs = performance.now() - pending.sentAt
+    const wallMs = Math.min(head.wallMs, turnaroundMs)
+    const cpuMs = Math.min(head.cpuMs, 2 * turnaroundMs + CPU_TICK_MS)
+    this.#options.crowding.observe(wallMs, cpuMs)
     pending.owner.done({
       end: head.end,
-      cpuMs: head.cpuMs,
-      wallMs: head.wallMs,
-      heapMb: head.heapMb,
+      cpuMs,
+      wallMs,
+      heapMb: Math.min(head.heapMb, MOST_HEAP_MB),
       uncaught: head.uncaught,
       messages: pending.messages,
-      turnaroundMs: performance.now() - pending.sentAt,
+      turnaroundMs,
     })
   }
 

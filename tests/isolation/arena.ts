@@ -15,7 +15,9 @@ export interface Finding {
   readonly containedMs: number
   /** `cell`: a cell process ended. */
   readonly radius: 'sandbox' | 'cell'
+  /** Anonymous memory of the largest cell, and by how much the one that grew most did so. */
   readonly peakMb: number
+  readonly grewMb: number
   /** What the attacker's other function was answered meanwhile, each kind once. */
   readonly sibling: readonly string[]
   /** The same of the other tenant's function. */
@@ -95,6 +97,7 @@ export class Arena implements AsyncDisposable {
       ...judged,
       radius: gone.length > 0 ? 'cell' : 'sandbox',
       peakMb: this.#watch.peakMb,
+      grewMb: this.#watch.grewMb,
       sibling: kinds(this.#sibling.since(startedAt)),
       innocent: kinds(innocent),
       innocentSlowestMs: Math.max(0, ...innocent.filter((sample) => sample.startedAt <= endedAt).map(({ ms }) => ms)),

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, rmSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,6 +53,8 @@ async function intrude(command: readonly string[]) {
 beforeAll(async () => {
   platform = await startPlatform({ env: { ISOLANE_MAX_WORKERS: '1' } })
   folder = await mkdtemp(join(tmpdir(), 'isolane-intruder-'))
+  // What is in here the intruder may read, whoever it has become.
+  await chmod(folder, 0o755)
   const [cellPath, snapshotPath, addonPath] = ['intruder.cjs', 'snapshot', 'addon'].map((name) => join(folder, name)) as [string, string, string]
   assets = { cellPath, snapshotPath, addonPath }
   const entry = fileURLToPath(new URL('intruder.ts', import.meta.url))

@@ -109,16 +109,16 @@ export class LaneModel {
     if (started >= CLAIMS_AT_ONCE) this.#limitHit = true
     const fitting = [...after.ready.keys()].filter((fn) => {
       const head = after.jobs.get(after.functions.get(fn)?.list[0]?.key ?? '')
-      return head !== undefined && after.workers.some((worker) => fits(head, worker, after.now))
+      return head !== undefined && after.workers.some((worker) => fits(head, after.shares.get(head.versionId) ?? 250, worker, after.now))
     })
     if (fitting.length === 0) this.#limitHit = false
     if (!this.#limitHit) expect(fitting, 'heads that wait beside room for them').toEqual([])
   }
 }
 
-function fits(head: Job, worker: Worker, now: number): boolean {
+function fits(head: Job, share: number, worker: Worker, now: number): boolean {
   const takes = worker.state === 'r' && now - worker.beatAt < STALE_MS
-  return takes && worker.freeMb >= head.mb && (worker.freeCpuMilli >= head.share || worker.running === 0)
+  return takes && worker.freeMb >= head.mb && (worker.freeCpuMilli >= share || worker.running === 0)
 }
 
 function total(jobs: readonly Job[], what: 'mb' | 'share'): number {

@@ -34,6 +34,8 @@ export interface Snapshot {
   readonly ready: ReadonlyMap<string, number>
   readonly functions: ReadonlyMap<string, { cap: number; running: number; queued: number; list: { acceptedAt: number; key: string }[] }>
   readonly leasedHints: ReadonlyMap<string, number>
+  /** Milli-cores a rider of each version takes by now. */
+  readonly shares: ReadonlyMap<string, number>
   readonly sum: Readonly<Record<string, number>>
   /** The key of every usage record, in order. */
   readonly recorded: readonly string[]
@@ -75,8 +77,11 @@ export async function takeSnapshot(redis: Redis, { workers, functions, versions 
     }),
   )
   const leasedHints = new Map<string, number>()
+  const shares = new Map<string, number>()
   for (const version of versions) {
-    for (const [field, value] of Object.entries(next<Hash>()))
+    const hash = next<Hash>()
+    shares.set(version, shareOf(hash))
+    for (const [field, value] of Object.entries(hash))
       if (field.startsWith('l:')) leasedHints.set(`${version}@${field.slice(2)}`, Number(value))
   }
   return {
@@ -98,10 +103,17 @@ export async function takeSnapshot(redis: Redis, { workers, functions, versions 
     ready: new Map(ready.flatMap((name, i) => (i % 2 === 0 ? [[name, Number(ready[i + 1])] as const] : []))),
     functions: known,
     leasedHints,
+    shares,
     sum: Object.fromEntries(Object.entries(sum).map(([name, value]) => [name, Number(value)])),
     recorded: usage.flatMap(([, fields]) => fields.flatMap((text, i) => (i % 2 === 1 ? [recordKey(text)] : []))),
     replied: replies.flatMap(([, fields]) => fields.flatMap((name, i) => (i % 2 === 0 && name !== 'opened' ? [name.slice(2)] : []))),
   }
+}
+
+/** As design and scripts say: 250 until it is known, then CPU over CPU and waiting, of at least 10 ms. */
+function shareOf({ n = '0', cpu = '0', wait = '0' }: Record<string, string>): number {
+  if (n === '0') return 250
+  return Math.min(1_000, Math.max(5, Math.ceil((1_000 * Number(cpu)) / Math.max(Number(cpu) + Number(wait), 10))))
 }
 
 /** A head, its share and when it was accepted, as leases and jobs keep them (scripts/lane.lua). */

@@ -126,9 +126,10 @@ end
 local function observe(v, cpu, wait)
   local weight = max(1 / (v.n + 1), LEAST_WEIGHT)
   v.n = min(v.n + 1, 1000)
-  v.cpu = v.cpu + weight * (cpu - v.cpu)
-  v.wait = v.wait + weight * (wait - v.wait)
-  v.write.n, v.write.cpu, v.write.wait = v.n, string.format('%.3f', v.cpu), string.format('%.3f', v.wait)
+  v.write.n = v.n
+  v.write.cpu, v.write.wait = string.format('%.3f', v.cpu + weight * (cpu - v.cpu)), string.format('%.3f', v.wait + weight * (wait - v.wait))
+  -- As it is kept: a share must not depend on whether this call or the next works it out.
+  v.cpu, v.wait = tonumber(v.write.cpu), tonumber(v.write.wait)
   changed_versions[v.id] = v
 end
 
@@ -294,14 +295,15 @@ local function start_first(f)
     verdict(head, accepted, 0, '', 'expired', { kind = 'expired' })
     return true
   end
+  -- Of now, not of when it was queued: it may have waited while its version became known.
   local v = load_version(head.version_id)
-  local worker = choose(head.mb, head.share, v)
+  local share = share_of(v)
+  local worker = choose(head.mb, share, v)
   if not worker then return false end
   call('LPOP', list)
   unqueue(head, payload)
-  local text = string.match(head.text, '^(.*)|%d+$')
-  head.text = text
-  take(worker, head, head.share, accepted, payload)
+  head.text = string.match(head.text, '^(.*)|%d+$')
+  take(worker, head, share, accepted, payload)
   return true
 end
 

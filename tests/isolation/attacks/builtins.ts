@@ -8,21 +8,17 @@ const ENDS = [CPU, MEMORY, threw('RangeError')]
 
 export const builtins: readonly Attack[] = [
   stuck('searches 2⁵³ holes by indexOf', 'return Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)'),
-  stuck('searches 2⁵³ holes by lastIndexOf', 'return Array.prototype.lastIndexOf.call({ length: 2 ** 53 - 1 }, 1)'),
   stuck('searches 2⁵³ holes by includes', 'return Array.prototype.includes.call({ length: 2 ** 53 - 1 }, 1)'),
   stuck('searches a sparse array', 'const a = []; a[2 ** 32 - 2] = 1; return a.indexOf(5)'),
   stuck('reverses 2⁵³ holes', 'return Array.prototype.reverse.call({ length: 2 ** 53 - 1 })'),
   stuck('fills an array-like without end', 'return Array.prototype.fill.call({ length: 2 ** 53 - 1 }, 0)', ENDS),
   stuck('shifts 2⁵³ holes', 'return Array.prototype.unshift.call({ length: 2 ** 53 - 2 }, 1)', ENDS),
   stuck('copies 2⁵³ holes within', 'return Array.prototype.copyWithin.call({ length: 2 ** 53 - 1 }, 0, 1)'),
-  stuck('concatenates something spreadable of 2⁵³', 'return [].concat({ length: 2 ** 53 - 1, [Symbol.isConcatSpreadable]: true })', ENDS),
   stuck('asks String.raw for 2⁵³ pieces', 'return String.raw({ raw: { length: 2 ** 53 - 1 } })', ENDS),
   stuck('joins a sparse array of 2³²', 'const a = []; a[2 ** 32 - 2] = 1; return a.join("").length', [...ENDS, 'returned']),
   stuck('raises a BigInt to a hundred million', 'return (3n ** (10n ** 8n)).toString().length', ENDS),
   stuck('squares a BigInt until it cannot', 'let x = 3n; for (;;) x = x * x', ENDS),
   stuck('writes out a BigInt of two million bits', 'return (2n ** 2_000_000n - 1n).toString().length + (7n ** 9_000_000n).toString().length', ENDS),
-  stuck('reads a BigInt of a million digits, again and again', 'const digits = "9".repeat(1e6); for (;;) BigInt(digits)', ENDS),
-  stuck('divides enormous BigInts', 'const a = 7n ** 3_000_000n, b = 3n ** 2_000_000n; for (;;) a % b', ENDS),
   stuck('fills an array of 2²⁷', 'return new Array(2 ** 27).fill(1).length', ENDS),
   stuck('sorts two million numbers in words', 'return Array.from({ length: 2e6 }, (_, i) => -i).sort()[0]', ENDS),
   stuck('sorts typed arrays over and over', 'for (;;) new Float64Array(2e6).map(Math.random).sort()', ENDS),
@@ -39,8 +35,7 @@ export const builtins: readonly Attack[] = [
   stuck('replaces every letter by many', 'return "a".repeat(1e6).replaceAll("a", "b".repeat(400)).length', [...ENDS, 'returned']),
   stuck('splits and joins for ever', 'const long = "a,".repeat(1e6); for (;;) long.split(",").join(";")', ENDS),
   stuck('parses five million brackets', 'return JSON.parse("[".repeat(5e6))', [...ENDS, threw('SyntaxError')]),
-  stuck('parses dates of a million characters', 'const long = "1".repeat(1e6); for (;;) Date.parse(`Tue ${long} 2020`)', ENDS),
-  stuck('compiles an enormous regular expression', 'return new RegExp(`(${"a|".repeat(3e5)}b){1,1000}`).test("c".repeat(1e4))', [
+  stuck('compiles an enormous regular expression', 'return new RegExp("(" + "a|".repeat(3e5) + "b){1,1000}").test("c".repeat(1e4))', [
     ...ENDS,
     threw('SyntaxError'),
     'returned',

@@ -109,6 +109,9 @@ export const crossing: readonly Attack[] = [
     [returned(2)],
   ),
   crosses('burns its sandbox and is served by a fresh one', 'if (event === 1) for (;;); return count', [1, 2], [returned(1)]),
+  crosses('burns again and again, after the platform knows that it does', 'for (;;);', [1, 2, 3, 4], [CPU], {
+    weakness: 'what is known to take a whole core is booked as one: others wait while it burns, where no second worker may be started',
+  }),
   crosses(
     'kills its cell and is served by another',
     'if (event === 1) Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1); return count',

@@ -15,15 +15,10 @@ export const endless: readonly Attack[] = [
   burns('backtracks in a regular expression', sync('return /^(a+)+$/.test("a".repeat(45) + "b")')),
   burns('catches its own end and loops on', sync('for (;;) try { for (;;); } catch {} finally { for (;;); }')),
   burns('loops in a finally after its end', asynchronous('try { for (;;); } finally { await null; for (;;); }')),
-  burns(
-    'never ends a destructuring',
-    sync('const ever = { *[Symbol.iterator]() { for (;;) yield 1 } }; let last; for (const one of ever) last = one'),
-  ),
   burns('sorts by a comparator that never ends', sync('return [2, 1].sort(() => { for (;;); })')),
-  burns('loops in a replace callback', sync('return "a".replace(/a/, () => { for (;;); })')),
   burns('loops in a JSON reviver', sync('return JSON.parse("[1]", () => { for (;;); })')),
   burns('loops in a proxy trap', sync('return "x" in new Proxy({}, { has() { for (;;); } })')),
-  burns('loops in a conversion to a primitive', sync('return `${{ [Symbol.toPrimitive]() { for (;;); } }}`')),
+  burns('loops in a conversion to a primitive', sync('return "" + { [Symbol.toPrimitive]() { for (;;); } }')),
   burns('waits busily for a time that never comes', sync('const end = performance.now() + 1e9; while (performance.now() < end);')),
   burns(
     'burns a little in each of many timers',
@@ -38,7 +33,6 @@ export const endless: readonly Attack[] = [
     'burns in an event listener that dispatches itself',
     sync('const target = new EventTarget(); target.addEventListener("x", () => { for (;;); }); target.dispatchEvent(new Event("x"))'),
   ),
-  burns('burns in a listener of an abort', sync('const abort = new AbortController(); abort.signal.onabort = () => { for (;;); }; abort.abort()')),
   burns('pulls a stream without end', asynchronous('const ever = new ReadableStream({ pull(c) { c.enqueue(1) } }); for await (const _ of ever);')),
   burns(
     'burns in a generator that refuses to return',

@@ -21,6 +21,7 @@ export const traps: readonly Attack[] = [
   ),
   trap('answers a ring', sync('const ring = {}; ring.ring = ring; return ring'), [threw('TypeError')]),
   trap('answers a hundred thousand levels', sync('let deep = []; for (let i = 0; i < 1e5; i++) deep = [deep]; return deep'), [
+    'returned',
     threw('TypeError'),
     threw('RangeError'),
   ]),
@@ -70,6 +71,7 @@ export const traps: readonly Attack[] = [
     asynchronous('Promise.reject(new Error("Script execution timed out.")); return 1'),
     [returned(1)],
   ),
+  trap('rejects unhandled and then loops', asynchronous('Promise.reject(new Error("x")); await null; for (;;);')),
   trap('rejects unhandled with an error that loops', asynchronous(`Promise.reject({ get message() ${LOOP} }); return 1`), [returned(1), CPU], {
     radius: 'cell',
   }),

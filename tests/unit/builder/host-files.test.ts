@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { createBuilder } from '../../../platform/builder/builder.ts'
+
+const builder = createBuilder({ log: { warn: () => {} } })
+const folder = mkdtempSync(join(tmpdir(), 'isolane-canary-'))
+writeFileSync(join(folder, 'x.json'), '{"canary":"sings"}', { mode: 0o644 })
+writeFileSync(join(folder, 'x.txt'), 'the canary sings', { mode: 0o644 })
+afterAll(() => {
+  builder[Symbol.dispose]()
+  rmSync(folder, { recursive: true })
+})
+
+const build = (source: string) => builder.build({ mainModule: 'index.ts', modules: new Map([['index.ts', { bytes: Buffer.from(source) }]]) })
+const path = `./${relative('/', folder)}`
+
+test.runIf(process.platform === 'linux').each([
+  ['an import() of a template', `export default (e) => import(\`${path}/\${e}.json\`)`],
+  ['an import() of a sum', `export default (e) => import('${path}/' + e + '.json')`],
+  ['a require() of a sum', `export default (e) => require('${path}/' + e + '.txt')`],
+  ['an import() that climbs', `export default (e) => import(\`../../../..${folder}/\${e}.json\`)`],
+  ['an import() of everything', 'export default (e) => import(`./${e}.ts`)'],
+])('no file of this machine comes into a bundle by %s', async (_, source) => {
+  const built = await build(source)
+  expect(JSON.stringify(built)).not.toContain('sings')
+  expect(built).toMatchObject({ ok: false, code: 'build_failed', errors: [{ text: expect.stringContaining('import each module by its own name'), line: 1 }] })
+})
+
+test.each([
+  ['//', ''],
+  ['/*', ' */'],
+])('no file of this machine is read as the map of an upload (%s … %s)', async (open, close) => {
+  const built = await build(`export default () => 1\n${open}# sourceMappingURL=file://${folder}/x.txt${close}\n`)
+  expect(built).toMatchObject({ ok: true })
+  expect(JSON.stringify(built)).not.toContain('sings')
+})
+
+test('walls around the bundler leave uploads of several modules alone, time after time', async () => {
+  for (let n = 0; n < 5; n++) {
+    const modules = new Map([
+      ['index.ts', { bytes: Buffer.from("import { a } from './lib/a.ts'\nexport default () => a") }],
+      ['lib/a.ts', { bytes: Buffer.from(`export const a = ${n}`) }],
+    ])
+    expect(await builder.build({ mainModule: 'index.ts', modules })).toMatchObject({ ok: true })
+  }
+})
