@@ -42,6 +42,7 @@ export interface SliceOwner {
 }
 
 interface Pending {
+  readonly guardMs: number
   readonly owner: SliceOwner
   readonly sentAt: number
   readonly messages: GuestMessage[]
@@ -140,8 +141,8 @@ export class CellProcess {
   }
 
   open(sandbox: number, version: string, spec: string, random: Buffer, owner: SliceOwner): void {
-    const f = this.#expect(owner)
-    this.#send({ k: 'open', f, s: sandbox, version, memoryMb: owner.memoryMb, guardMs: this.#guardMs(owner) }, spec, random)
+    const expected = this.#expect(owner)
+    this.#send({ k: 'open', ...expected, s: sandbox, version, memoryMb: owner.memoryMb }, spec, random)
   }
 
   enter(
@@ -151,8 +152,8 @@ export class CellProcess {
     body: Buffer | string,
     owner: SliceOwner,
   ): void {
-    const f = this.#expect(owner)
-    this.#send({ k: 'enter', f, s: sandbox, ...slice, guardMs: this.#guardMs(owner) }, text, body)
+    const expected = this.#expect(owner)
+    this.#send({ k: 'enter', ...expected, s: sandbox, ...slice }, text, body)
   }
 
   close(sandbox: number): void {
@@ -170,11 +171,11 @@ export class CellProcess {
   }
 
   /** The slice it is in, by its own mark; the first unanswered one if the mark makes no sense. */
-  running(): { readonly frameNumber: number; readonly owner: SliceOwner } | undefined {
+  running(): { readonly frameNumber: number; readonly owner: SliceOwner; readonly guardMs: number } | undefined {
     const mark = this.#readProgress()
     const marked = this.#pending.get(mark)
-    if (marked !== undefined) return { frameNumber: mark, owner: marked.owner }
-    for (const [frameNumber, { owner }] of this.#pending) return { frameNumber, owner }
+    if (marked !== undefined) return { frameNumber: mark, owner: marked.owner, guardMs: marked.guardMs }
+    for (const [frameNumber, { owner, guardMs }] of this.#pending) return { frameNumber, owner, guardMs }
     return undefined
   }
 
@@ -184,14 +185,11 @@ export class CellProcess {
     this.#child.kill('SIGKILL')
   }
 
-  #guardMs({ cpuMs, wallMs }: SliceOwner): number {
-    return guardMs(cpuMs, wallMs, this.#options.crowding.wallPerCpu)
-  }
-
-  #expect(owner: SliceOwner): number {
+  #expect(owner: SliceOwner): { f: number; guardMs: number } {
     const f = ++this.#frameNumber
-    this.#pending.set(f, { owner, sentAt: performance.now(), messages: [] })
-    return f
+    const guard = guardMs(owner.cpuMs, owner.wallMs, this.#options.crowding.wallPerCpu)
+    this.#pending.set(f, { owner, guardMs: guard, sentAt: performance.now(), messages: [] })
+    return { f, guardMs: guard }
   }
 
   /** What one turn of the worker has for this cell leaves in one write. */

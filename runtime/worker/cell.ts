@@ -1,5 +1,5 @@
 import type { FunctionVersion } from '../contract/function-version.ts'
-import type { CellProcess, SliceOwner } from './cell-process.ts'
+import type { CellProcess } from './cell-process.ts'
 import { killVerdict, nextBaseline, rssLimitMb, type SliceBaseline, type SliceUse, useSince } from './kill-clock.ts'
 import { ProcessGauge } from './proc.ts'
 import type { Sandbox } from './sandbox.ts'
@@ -49,7 +49,7 @@ export class Cell implements Disposable {
     const seen = { now, frameNumber: running?.frameNumber, cpuMs: running === undefined ? 0 : this.#gauge.cpuMs(), rssMb: this.rssMb() }
     this.#baseline = nextBaseline(this.#baseline, seen)
     this.lastUse = useSince(this.#baseline, seen)
-    const verdict = killVerdict(this.#baseline, seen, allowance(running?.owner), this.#rssLimitMb())
+    const verdict = killVerdict(this.#baseline, seen, running === undefined ? UNLIMITED : { cpuMs: running.owner.cpuMs, wallMs: running.owner.wallMs, guardMs: running.guardMs }, this.#rssLimitMb())
     if (verdict !== undefined) this.process.kill(verdict)
   }
 
@@ -68,8 +68,4 @@ export class Cell implements Disposable {
   }
 }
 
-const UNLIMITED = { cpuMs: Number.POSITIVE_INFINITY, wallMs: Number.POSITIVE_INFINITY }
-
-function allowance(owner: SliceOwner | undefined): { cpuMs: number; wallMs: number } {
-  return owner ?? UNLIMITED
-}
+const UNLIMITED = { cpuMs: Number.POSITIVE_INFINITY, wallMs: Number.POSITIVE_INFINITY, guardMs: Number.POSITIVE_INFINITY }

@@ -15,6 +15,8 @@ export interface CellSighting {
 export interface SliceAllowance {
   readonly cpuMs: number
   readonly wallMs: number
+  /** Wall time at which the isolate's own guard fires. */
+  readonly guardMs: number
 }
 
 /** Since when the cell has been in the slice it is in, and what it had used by then. */
@@ -30,6 +32,11 @@ export interface SliceBaseline {
  * SIGKILL are builtins that cannot be interrupted.
  */
 const GRACE_MS = 250
+/**
+ * Where the machine looked crowded the guard stands further off, and a slice that then gets a core to itself would meet the
+ * kill clock first. The guard ends one sandbox, SIGKILL all of a cell: so it waits for the guard, but not for twice the budget.
+ */
+const GUARD_LATENESS_MS = 50
 
 export function nextBaseline(before: SliceBaseline | undefined, seen: CellSighting): SliceBaseline | undefined {
   if (seen.frameNumber === undefined) return undefined
@@ -59,7 +66,9 @@ export function killVerdict(
 ): KillReason | undefined {
   if (seen.rssMb > rssLimitMb) return 'memory'
   if (baseline === undefined) return undefined
-  if (seen.cpuMs - baseline.cpuMs > allowed.cpuMs + GRACE_MS) return 'cpu'
+  const cpuMs = seen.cpuMs - baseline.cpuMs
+  const guardHadItsChance = seen.now - baseline.since > allowed.guardMs + GUARD_LATENESS_MS || cpuMs > 2 * allowed.cpuMs + GRACE_MS
+  if (cpuMs > allowed.cpuMs + GRACE_MS && guardHadItsChance) return 'cpu'
   if (seen.now - baseline.since > allowed.wallMs + GRACE_MS) return 'wall'
   return undefined
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { guardMs } from '../../../runtime/worker/crowding.ts'
 import { type CellSighting, killVerdict, nextBaseline, rssLimitMb, useSince } from '../../../runtime/worker/kill-clock.ts'
 
-const ALLOWED = { cpuMs: 100, wallMs: 1_000 }
+const ALLOWED = { cpuMs: 100, wallMs: 1_000, guardMs: 170 }
 const seen = (over: Partial<CellSighting>): CellSighting => ({ now: 0, frameNumber: 1, cpuMs: 0, rssMb: 50, ...over })
 
 test('a slice within its budget lives', () => {
@@ -20,7 +20,15 @@ test.each([10, 362, 1_447, 30_000])('with a CPU budget of %d ms the isolate’s 
   const guard = guardMs(cpuMs, 900_000, 1)
   const baseline = nextBaseline(undefined, seen({}))
   // Nobody else computes: CPU passes as fast as time.
-  expect(killVerdict(baseline, seen({ now: guard, cpuMs: guard }), { cpuMs, wallMs: 900_000 }, 200)).toBeUndefined()
+  expect(killVerdict(baseline, seen({ now: guard, cpuMs: guard }), { cpuMs, wallMs: 900_000, guardMs: guard }, 200)).toBeUndefined()
+})
+
+test('a guard that stands further off on a crowded machine gets its chance, but not for twice the budget', () => {
+  const crowded = { cpuMs: 1_000, wallMs: 10_000, guardMs: 1_800 }
+  const baseline = nextBaseline(undefined, seen({}))
+  expect(killVerdict(baseline, seen({ now: 1_850, cpuMs: 1_800 }), crowded, 200)).toBeUndefined()
+  expect(killVerdict(baseline, seen({ now: 1_860, cpuMs: 1_800 }), crowded, 200)).toBe('cpu')
+  expect(killVerdict(baseline, seen({ now: 2_260, cpuMs: 2_260 }), { ...crowded, guardMs: 9_000 }, 200)).toBe('cpu')
 })
 
 test('what a slice used is counted from where the cell stood when it began', () => {
