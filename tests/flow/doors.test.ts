@@ -212,6 +212,22 @@ describe('platform keys', () => {
     expect(await headersSeen([['authorization', 'Bearer isl_of-another-platform']])).not.toHaveProperty('authorization')
   })
 
+  test.each([
+    ['behind a tab', (key: string) => `Bearer\t${key}`],
+    ['by itself', (key: string) => key],
+    ['with words after it', (key: string) => `Bearer ${key} please`],
+  ])('one that was sent %s does not authenticate, and is not passed on to a public function', async (_, value) => {
+    expect(JSON.stringify(await headersSeen([['authorization', value(platform.key)]]))).not.toContain(platform.key)
+  })
+
+  test('nor does one in a second Authorization', async () => {
+    const headers = await headersSeen([
+      ['authorization', 'Basic eDp5'],
+      ['authorization', `Bearer ${platform.key}`],
+    ])
+    expect(JSON.stringify(headers)).not.toContain(platform.key)
+  })
+
   test('any other Authorization is the function’s business', async () => {
     expect(await headersSeen([['authorization', 'Basic eDp5']])).toHaveProperty('authorization', 'Basic eDp5')
     expect(await headersSeen([['authorization', 'Bearer eyJhbGciOi.J9.x']])).toHaveProperty('authorization', 'Bearer eyJhbGciOi.J9.x')

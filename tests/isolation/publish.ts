@@ -6,7 +6,7 @@ import { Arena, type Finding } from './arena.ts'
 import { SUBJECTS } from './attacks/all.ts'
 import type { Attack } from './attacks/attack.ts'
 import { percentile } from './traffic.ts'
-import { faults } from './verdict.ts'
+import { CALM, faults } from './verdict.ts'
 
 interface Row {
   readonly attack: Attack
@@ -30,6 +30,7 @@ const seconds = Math.round((performance.now() - begunAt) / 1_000)
 const all = sections.flatMap(({ rows }) => rows)
 const innocentMs = arena.innocent.samples.filter(({ startedAt }) => startedAt >= begunAt).map(({ ms }) => ms)
 const failures = arena.innocent.samples.filter(({ ending }) => ending !== '200').length
+const excused = all.filter(({ attack, finding }) => finding.radius === 'cell' && attack.radius === 'sandbox').length
 const crowding = all.reduce((sum, { finding }) => sum + finding.crowding, 0) / all.length
 
 writeFileSync(
@@ -44,12 +45,14 @@ that had broken out of its isolate. The table below is a run, written by \`node 
 ${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux, Node ${process.version}; on average ${crowding.toFixed(1)} processes wanted each core.
 
 * ${all.length} ideas in ${seconds} s, ${all.filter(({ faults }) => faults.length === 0).length} contained as their rows demand. ${all.filter(({ finding }) => finding.radius === 'cell').length} ended the cell they ran in, the others at most their own sandbox.
-* The other tenant's function: ${innocentMs.length} calls, ${failures} failures; p50 ${percentile(innocentMs, 0.5).toFixed(1)} ms, p99 ${percentile(innocentMs, 0.99).toFixed(1)} ms. Before, with nobody attacking: p50 ${arena.quiet.p50.toFixed(1)} ms, p99 ${arena.quiet.p99.toFixed(1)} ms.
+* ${excused} of those ${all.filter(({ finding }) => finding.radius === 'cell').length} should have ended no more than their sandbox. They are excused where the machine was crowded (${CALM} or more processes for each core): see *radius* below.
+* The other tenant's function: ${innocentMs.length} calls, ${failures} failures; p50 ${percentile(innocentMs, 0.5).toFixed(1)} ms, p99 ${percentile(innocentMs, 0.99).toFixed(1)} ms. Before, with nobody attacking: p50 ${arena.quiet.p50.toFixed(1)} ms, p99 ${arena.quiet.p99.toFixed(1)} ms. The aim is that its p99 at most
+  doubles; where it is above that, the aim is missed, and no row is held to it.
 * Largest cell seen: ${Math.round(Math.max(...all.map(({ finding }) => finding.peakMb)))} MB. Cells that only the suite's own watch could end: ${all.reduce((sum, { finding }) => sum + finding.rescued, 0)}.
 
 ## How to read it
 
-* **outcome**: what the attacker's caller got. Most rows run with \`memoryMb=64\` and 109 ms of CPU, the memory rows with 724 ms.
+* **outcome**: what the attacker's caller got. Most rows run with \`memoryMb=64\` and 109 ms of CPU, the memory rows with 434 ms.
 * **ms**: from sending the call (or the upload) to its whole answer: queue, cold start and all.
 * **radius**: \`sandbox\`: no process ended. \`cell\`: the tenant's process ended; calls of the same tenant that waited in it are \`lost\`, unbilled. Where the machine is crowded the kill clock
   (CPU budget + 250 ms of CPU) may come before the isolate's own guard, which counts wall time: then a plain loop, too, ends its cell.
