@@ -49,7 +49,12 @@ export class Cell implements Disposable {
     const seen = { now, frameNumber: running?.frameNumber, cpuMs: running === undefined ? 0 : this.#gauge.cpuMs(), rssMb: this.rssMb() }
     this.#baseline = nextBaseline(this.#baseline, seen)
     this.lastUse = useSince(this.#baseline, seen)
-    const verdict = killVerdict(this.#baseline, seen, running === undefined ? UNLIMITED : { cpuMs: running.owner.cpuMs, wallMs: running.owner.wallMs, guardMs: running.guardMs }, this.#rssLimitMb())
+    const verdict = killVerdict(
+      this.#baseline,
+      seen,
+      running === undefined ? UNLIMITED : { cpuMs: running.owner.cpuMs, wallMs: running.owner.wallMs, guardMs: running.guardMs },
+      this.#rssLimitMb(),
+    )
     if (verdict !== undefined) this.process.kill(verdict)
   }
 

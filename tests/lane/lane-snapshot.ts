@@ -81,8 +81,7 @@ export async function takeSnapshot(redis: Redis, { workers, functions, versions 
   for (const version of versions) {
     const hash = next<Hash>()
     shares.set(version, shareOf(hash))
-    for (const [field, value] of Object.entries(hash))
-      if (field.startsWith('l:')) leasedHints.set(`${version}@${field.slice(2)}`, Number(value))
+    for (const [field, value] of Object.entries(hash)) if (field.startsWith('l:')) leasedHints.set(`${version}@${field.slice(2)}`, Number(value))
   }
   return {
     now: Number(seconds) * 1_000 + Number(micros) / 1_000,

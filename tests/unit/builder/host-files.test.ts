@@ -25,7 +25,11 @@ test.runIf(process.platform === 'linux').each([
 ])('no file of this machine comes into a bundle by %s', async (_, source) => {
   const built = await build(source)
   expect(JSON.stringify(built)).not.toContain('sings')
-  expect(built).toMatchObject({ ok: false, code: 'build_failed', errors: [{ text: expect.stringContaining('import each module by its own name'), line: 1 }] })
+  expect(built).toMatchObject({
+    ok: false,
+    code: 'build_failed',
+    errors: [{ text: expect.stringContaining('import each module by its own name'), line: 1 }],
+  })
 })
 
 test.each([
