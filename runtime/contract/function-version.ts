@@ -1,4 +1,4 @@
-import type { Limits } from './limits.ts'
+import { type Limits, MAX_CONCURRENCY, MAX_TIMEOUT_MS } from './limits.ts'
 import { asInteger, asName, asObject, asString, ContractError } from './parse.ts'
 
 /** How a module takes its calls; found once, at deploy. */
@@ -59,8 +59,8 @@ export function parseFunctionVersion(value: unknown): FunctionVersion {
     style: record.style,
     limits: Object.freeze({
       memoryMb: asInteger(limits.memoryMb, 'limits.memoryMb', 8, 65_536),
-      timeoutMs: asInteger(limits.timeoutMs, 'limits.timeoutMs', 1, 900_000),
-      concurrency: asInteger(limits.concurrency, 'limits.concurrency', 1, 1_000),
+      timeoutMs: asInteger(limits.timeoutMs, 'limits.timeoutMs', 1, MAX_TIMEOUT_MS),
+      concurrency: asInteger(limits.concurrency, 'limits.concurrency', 1, MAX_CONCURRENCY),
     }),
     env: Object.freeze(env),
   })

@@ -37,7 +37,6 @@ export const {
 export const objectPrototype: object = Object.prototype
 export const objectHasOwn = Object.hasOwn
 export const objectToString = onObject(Object.prototype.toString)
-export const objectPropertyIsEnumerable = onObject(Object.prototype.propertyIsEnumerable)
 export const functionToString = uncurry(Function.prototype.toString) as (self: unknown) => string
 
 export const { parse: jsonParse, stringify: jsonStringify } = JSON
@@ -54,7 +53,6 @@ export const stringCharCodeAt = onString(String.prototype.charCodeAt)
 export const stringEndsWith = onString(String.prototype.endsWith)
 export const stringIncludes = onString(String.prototype.includes)
 export const stringIndexOf = onString(String.prototype.indexOf)
-export const stringPadEnd = onString(String.prototype.padEnd)
 export const stringRepeat = onString(String.prototype.repeat)
 export const stringSlice = onString(String.prototype.slice)
 export const stringStartsWith = onString(String.prototype.startsWith)
@@ -79,7 +77,6 @@ export const mapDelete = uncurry(Map.prototype.delete) as <K, V>(self: Map<K, V>
 export const mapForEach = uncurry(Map.prototype.forEach) as <K, V>(self: Map<K, V>, visit: (value: V, key: K) => void) => void
 export const SafeSet = Set
 export const setAdd = uncurry(Set.prototype.add) as <T>(self: Set<T>, value: T) => Set<T>
-export const setHas = uncurry(Set.prototype.has) as <T>(self: Set<T>, value: T) => boolean
 export const setDelete = uncurry(Set.prototype.delete) as <T>(self: Set<T>, value: T) => boolean
 export const setForEach = uncurry(Set.prototype.forEach) as <T>(self: Set<T>, visit: (value: T) => void) => void
 

@@ -1,6 +1,6 @@
 import type { FunctionVersion } from '../contract/function-version.ts'
 import type { Invocation } from '../contract/invocation.ts'
-import { cpuBudgetMs, INIT_CPU_MS, INIT_WALL_MS, MAX_INLINE_BODY_BYTES, MAX_SLICE_CPU_MS } from '../contract/limits.ts'
+import { cpuBudgetMs, INIT_CPU_MS, INIT_WALL_MS, MAX_INLINE_BODY_BYTES, MAX_SLICE_CPU_MS, MAX_TIMEOUT_MS } from '../contract/limits.ts'
 import type { Outcome, ThrownError } from '../contract/outcome.ts'
 import type { Claim } from '../lane/worker-lane.ts'
 import type { GuestMessage, SliceOwner, SliceReport } from './cell-process.ts'
@@ -287,7 +287,7 @@ export class Run {
 
   #setTimer(number: number, delayMs: number): void {
     if (this.#timers.size >= MAX_OPEN_TIMERS) return
-    const wait = Number.isFinite(delayMs) ? Math.min(Math.max(0, delayMs), MAX_TIMER_MS) : 0
+    const wait = Number.isFinite(delayMs) ? Math.min(Math.max(0, delayMs), MAX_TIMEOUT_MS) : 0
     this.#timers.set(
       number,
       setTimeout(() => {
@@ -358,4 +358,3 @@ export class Run {
 const MAX_HEAD_BYTES = 64 * 1024
 /** The prelude allows each call 1 000; behind it this only bounds a cell that lies. */
 const MAX_OPEN_TIMERS = 10_000
-const MAX_TIMER_MS = 900_000

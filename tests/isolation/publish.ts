@@ -54,8 +54,8 @@ ${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} × ${cpus()[
 
 * **outcome**: what the attacker's caller got. Most rows run with \`memoryMb=64\` and 109 ms of CPU, the memory rows with 434 ms.
 * **ms**: from sending the call (or the upload) to its whole answer: queue, cold start and all.
-* **radius**: \`sandbox\`: no process ended. \`cell\`: the tenant's process ended; calls of the same tenant that waited in it are \`lost\`, unbilled. Where the machine is crowded the kill clock
-  (CPU budget + 250 ms of CPU) may come before the isolate's own guard, which counts wall time: then a plain loop, too, ends its cell.
+* **radius**: \`sandbox\`: no process ended. \`cell\`: the tenant's process ended; calls of the same tenant that waited in it are \`lost\`, unbilled. The kill clock acts at
+  CPU budget + 250 ms of CPU, and waits for the isolate's own guard where that stands further off, up to twice the budget + 250 ms; past that a plain loop, too, ends its cell.
 * **MB**: anonymous memory of the worker's largest cell, looked at every 10 ms.
 * **innocent**: the slowest of the other tenant's calls meanwhile, in ms; there are only a handful in each row.
 ${sections.map(({ title, rows }) => section(title, rows)).join('')}`,
