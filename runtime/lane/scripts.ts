@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
-export type Verb = 'submit' | 'settle' | 'join' | 'beat' | 'drain' | 'leave' | 'reap' | 'configure'
+export type Verb = 'submit' | 'cancel' | 'settle' | 'join' | 'beat' | 'drain' | 'leave' | 'reap' | 'configure'
 
 const NEEDS_BURY: readonly Verb[] = ['join', 'leave', 'reap']
 

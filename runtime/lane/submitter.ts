@@ -43,6 +43,8 @@ interface Waiting {
   readonly givesUpAt: number
   /** A connection broke under it: the lane may have accepted it. Never `refused` from then on. */
   mayBeThere: boolean
+  /** Nobody waits for it any more: it is not sent again. */
+  cancelled: boolean
   /** To be sent again, once the replies have been read to their end. */
   unsure: boolean
 }
@@ -64,6 +66,9 @@ const STALE_SETTINGS = 3
 const FULL = 4
 const OFF = 5
 
+/** The lane's answer to a cancel of what it does not have: never accepted, or settled, and then its reply is on its way. */
+const NOT_HERE = 0
+
 /** The lane or its worker answers by the deadline; this much later the submitter stops believing in it. */
 const GRACE_MS = 500
 const SWEEP_MS = 250
@@ -79,6 +84,7 @@ export class Submitter {
   readonly #replyKey: string
   readonly #waiting = new Map<string, Waiting>()
   readonly #batch: TurnBatch<Waiting>
+  readonly #cancels: TurnBatch<Waiting>
   readonly #timers: NodeJS.Timeout[] = []
   #readDone: Promise<void> = Promise.resolve()
   #keptAt = 0
@@ -98,6 +104,10 @@ export class Submitter {
     this.#batch = new TurnBatch(
       (items) => void this.#send(items),
       (item) => item.submission.frame.length,
+    )
+    this.#cancels = new TurnBatch(
+      (items) => void this.#sendCancels(items),
+      (item) => item.key.length,
     )
   }
 
@@ -121,10 +131,22 @@ export class Submitter {
     if (underWay !== undefined) return underWay.reply
     const { promise: reply, resolve } = Promise.withResolvers<LaneReply>()
     const givesUpAt = performance.now() + submission.deadlineMs + GRACE_MS
-    const waiting: Waiting = { submission, key, reply, resolve, givesUpAt, mayBeThere: false, unsure: false }
+    const waiting: Waiting = { submission, key, reply, resolve, givesUpAt, mayBeThere: false, cancelled: false, unsure: false }
     this.#waiting.set(key, waiting)
     this.#batch.add(waiting)
     return reply
+  }
+
+  /**
+   * Nobody waits for this attempt any more: out of the queue with it, or its worker is told. What it comes to is its reply,
+   * as ever. Changes nothing for what has been answered.
+   */
+  cancel(id: string, attempt: number): void {
+    const item = this.#waiting.get(`${id}/${attempt}`)
+    if (item === undefined || item.cancelled) return
+    item.cancelled = true
+    // On the connection of the submission, and after it.
+    this.#cancels.add(item)
   }
 
   get inFlight(): number {
@@ -137,7 +159,7 @@ export class Submitter {
 
   async #send(batch: Waiting[]): Promise<void> {
     // What was answered meanwhile must not go out again: the lane has forgotten it, and would run it a second time.
-    const items = batch.filter((item) => this.#waiting.get(item.key) === item)
+    const items = batch.filter((item) => this.#waiting.get(item.key) === item && !this.#isToBeForgotten(item))
     if (items.length === 0) return
     const { gatewayId, maxQueuedPerFunction = 1_000, maxQueuedBytes = 64 * 1024 * 1024 } = this.#options
     const again = items.some((item) => item.mayBeThere) ? '1' : ''
@@ -201,6 +223,34 @@ export class Submitter {
     for (const item of items) this.#batch.add(item)
   }
 
+  /** Cancelled before it was ever sent. */
+  #isToBeForgotten(item: Waiting): boolean {
+    if (!item.cancelled || item.mayBeThere) return false
+    this.#finish(item, { kind: 'verdict', outcome: { kind: 'cancelled' } })
+    return true
+  }
+
+  async #sendCancels(batch: Waiting[]): Promise<void> {
+    const items = batch.filter((item) => this.#waiting.get(item.key) === item)
+    if (items.length === 0) return
+    let answers: number[]
+    try {
+      answers = (await runVerb(
+        this.#redis,
+        this.#prefix,
+        'cancel',
+        items.map(({ key }) => key),
+      )) as number[]
+    } catch (error) {
+      // After a cut it is said again, with everything else that is unsure.
+      if (!isConnectionError(error)) this.#options.onError(error as Error)
+      return
+    }
+    items.forEach((item, i) => {
+      if (answers[i] === NOT_HERE) this.#finish(item, { kind: 'verdict', outcome: { kind: 'cancelled' } })
+    })
+  }
+
   async #back(): Promise<void> {
     await this.#keepReplyStream(false)
     this.#sendAgain()
@@ -211,9 +261,10 @@ export class Submitter {
     if (!this.#reader.caughtUp || !this.connected) return
     if (performance.now() - this.#keptAt > REPLY_STREAM_TTL_MS) return
     for (const item of this.#waiting.values()) {
-      if (!item.unsure) continue
+      const { unsure, cancelled } = item
       item.unsure = false
-      this.#batch.add(item)
+      if (cancelled) this.#cancels.add(item)
+      else if (unsure) this.#batch.add(item)
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { type DataAddress, dataAddressKey, parseDataAddress } from '../contract/data.ts'
 import type { Trigger } from '../contract/invocation.ts'
 import type { UsageRecord } from '../contract/usage.ts'
 import { connected, openLaneConnection, type RedisUrl } from './connection.ts'
@@ -57,6 +58,8 @@ export interface WorkerLaneOptions {
   /** Riders of warm and busy sandboxes per version; `changed` gives only what changed since the last call. */
   readonly resident: (which: 'all' | 'changed') => ReadonlyMap<string, number>
   readonly onClaim: (claim: Claim) => void
+  /** Nobody waits any more for what was claimed under this key: end it, and settle it as `cancelled`. May come twice, and late. */
+  readonly onAbort: (key: string) => void
   /** The lane has given this worker up: whatever it runs is somebody else's, or lost. It joins again by itself. */
   readonly onGone: () => void
   readonly onState: (state: 'ready' | 'draining') => void
@@ -64,6 +67,8 @@ export interface WorkerLaneOptions {
 }
 
 const CPU_MILLI = 1_000
+/** What an inbox entry begins with that is no claim (scripts/cancel.lua). */
+const ABORT = 'abort|'
 const BEAT_MS = 250
 /** After this long without a good beat the lane may be about to give this worker's work away: enter no isolate. */
 const FRESH_MS = 1_500
@@ -110,6 +115,12 @@ export class WorkerLane {
   /** The lane heard from this worker recently enough that nobody else has its work. */
   get fresh(): boolean {
     return performance.now() - this.#lastGoodBeat < FRESH_MS
+  }
+
+  /** Where a gateway takes data connections; undefined when it is not there (any more). */
+  async dataAddress(gatewayId: string): Promise<DataAddress | undefined> {
+    const text = await this.#redis.get(dataAddressKey(this.#prefix, gatewayId))
+    return text === null ? undefined : parseDataAddress(JSON.parse(text))
   }
 
   settle(item: Settlement): void {
@@ -245,7 +256,12 @@ export class WorkerLane {
   #receive(entries: StreamEntry[]): void {
     for (const { fields } of entries) {
       for (let i = 0; i + 1 < fields.length; i += 2) {
-        const claim = readClaim((fields[i] as Buffer).toString('latin1'), fields[i + 1] as Buffer)
+        const meta = (fields[i] as Buffer).toString('latin1')
+        if (meta.startsWith(ABORT)) {
+          this.#options.onAbort(meta.slice(ABORT.length))
+          continue
+        }
+        const claim = readClaim(meta, fields[i + 1] as Buffer)
         if (claim !== undefined) this.#options.onClaim(claim)
       }
     }

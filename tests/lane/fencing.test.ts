@@ -75,6 +75,16 @@ describe('said twice', () => {
     expect(await everything()).toEqual(before)
   })
 
+  test('a cancel of what waits changes nothing, nor one of what has settled', async () => {
+    await lane.join('w', 64)
+    await lane.submit({ n: 1 }, { n: 2 })
+    expect(await lane.cancel(keyOf(2), keyOf(2))).toEqual(['removed', 'not here'])
+    await lane.settle('w', [keyOf(1)])
+    const before = await everything()
+    expect(await lane.cancel(keyOf(1), keyOf(2), keyOf(3))).toEqual(['not here', 'not here', 'not here'])
+    expect(await everything()).toEqual(before)
+  })
+
   test('a settle within one batch counts once', async () => {
     await lane.join('w')
     await lane.submit({ n: 1 })

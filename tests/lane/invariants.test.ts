@@ -47,6 +47,7 @@ const verb = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ say: fc.constant('settle again' as const), worker, picks: fc.array(pick, { minLength: 1, maxLength: 4 }) }) },
+  { weight: 3, arbitrary: fc.record({ say: fc.constant('cancel' as const), picks: fc.array(pick, { minLength: 1, maxLength: 5 }) }) },
   { weight: 3, arbitrary: fc.record({ say: fc.constant('join' as const), worker, capacityMb: fc.constantFrom<number>(100, 600, 2_000) }) },
   {
     weight: 4,
@@ -117,6 +118,18 @@ class Story {
         const keys = said.picks.flatMap((n) => at(this.#done, n))
         const answer = await lane.settle(said.worker, keys)
         expect(answer).toEqual(this.#here(said.worker) ? keys.map(() => 0) : 'gone')
+        return
+      }
+      case 'cancel': {
+        const keys = said.picks.flatMap((n) => at(this.#sent, n)).map(({ n }) => keyOf(n))
+        if (keys.length === 0) return
+        const places = keys.map((key, i) => (keys.indexOf(key) === i ? this.#now?.inv[key] : undefined))
+        const answers = await lane.cancel(...keys)
+        expect(answers).toEqual(places.map((place) => (place === undefined ? 'not here' : place === 'q' ? 'removed' : 'running')))
+        for (const [i, key] of keys.entries()) {
+          const place = places[i]
+          if (place !== undefined && place !== 'q') expect(await lane.aborts(place)).toContain(key)
+        }
         return
       }
       case 'join': {

@@ -5,6 +5,7 @@ import { UsageStream } from '../../runtime/lane/usage-stream.ts'
 import { idOf, usage } from '../unit/billing/usage-fixture.ts'
 
 export const ANSWERS = ['placed', 'queued', 'here', 'stale settings', 'full', 'off'] as const
+const CANCEL_ANSWERS = ['not here', 'removed', 'running'] as const
 export type Answer = (typeof ANSWERS)[number]
 
 /** A submission as a gateway would put it; every field has an everyday value. */
@@ -96,6 +97,17 @@ export class LaneDriver {
     const args: string[] = [worker, epoch, '', resident]
     for (const key of keys) args.push(key, `${cpuMs}|${waitMs}|${runMs}`, 'reply', JSON.stringify(recordOf(key, worker)))
     return (await runVerb(this.redis, PREFIX, 'settle', args)) as 'gone' | number[]
+  }
+
+  async cancel(...keys: string[]): Promise<string[]> {
+    const answers = (await runVerb(this.redis, PREFIX, 'cancel', keys)) as number[]
+    return answers.map((answer) => CANCEL_ANSWERS[answer] as string)
+  }
+
+  /** Of what this worker was told that nobody waits for it any more, as far as it has not read on. */
+  async aborts(worker: string): Promise<string[]> {
+    const entries = await this.redis.xrange(`${PREFIX}inbox:${worker}`, '-', '+')
+    return entries.flatMap(([, fields]) => fields.filter((name, i) => i % 2 === 0 && name.startsWith('abort|')).map((name) => name.slice(6)))
   }
 
   async drain(worker: string): Promise<unknown> {

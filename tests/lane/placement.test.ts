@@ -72,8 +72,17 @@ describe('submit', () => {
     await lane.join('w', 64)
     await teach(VERSION, 1_000, 0)
     expect(await lane.submit({ n: 1, mb: 64 })).toEqual(['placed'])
-    expect(await lane.free('w')).toMatchObject({ freeCpuMilli: 0, freeMb: 0 })
+    expect(await lane.free('w')).toMatchObject({ freeCpuMilli: 100, freeMb: 0 })
     expect(await lane.submit({ n: 2, mb: 65, fn: 'acme/other' })).toEqual(['queued'])
+  })
+
+  test('what burns a whole core leaves room for what hardly uses one, and for no second of its kind', async () => {
+    await lane.join('w')
+    await teach(VERSION, 1_000, 0)
+    const light = 'f'.repeat(16)
+    await teach(light, 0.1, 0)
+    expect(await lane.submit({ n: 1 }, { n: 2, fn: 'acme/other', versionId: light }, { n: 3 })).toEqual(['placed', 'placed', 'queued'])
+    expect(await lane.free('w')).toMatchObject({ freeCpuMilli: 90 })
   })
 
   test('a short run is not taken for CPU-bound: the share is of at least 10 ms', async () => {

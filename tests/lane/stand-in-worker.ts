@@ -16,6 +16,8 @@ export function submission(n: number, { name = 'hello', deadlineMs = 30_000 } = 
     versionId: 'a'.repeat(16),
     trigger: 'rpc',
     door: 'rpc',
+    gateway: 'g',
+    depth: 0,
   } as const
   return {
     invocation,
@@ -37,6 +39,8 @@ export class StandInWorker {
   readonly errors: Error[] = []
   gone = 0
   #first = Promise.withResolvers<void>()
+  readonly #aborted = Promise.withResolvers<string>()
+  #held: (() => void) | undefined
 
   constructor(url: string, workerId: string, { capacityMb = 100_000, holdMs = () => 0 as number | 'for ever' } = {}) {
     this.lane = new WorkerLane({
@@ -46,6 +50,7 @@ export class StandInWorker {
       info: () => ({ pid: process.pid, cells: 0, sandboxes: 0, rssMb: 0, walls: [] }),
       resident: () => new Map([['a'.repeat(16), 100]]),
       onClaim: (claim) => void this.#take(claim, holdMs(), workerId),
+      onAbort: (key) => this.#aborted.resolve(key),
       onGone: () => this.gone++,
       onState: () => {},
       onError: (error) => this.errors.push(error),
@@ -57,8 +62,19 @@ export class StandInWorker {
     return this.#first.promise
   }
 
+  /** The key of the first claim that it was told nobody waits for. */
+  get aborted(): Promise<string> {
+    return this.#aborted.promise
+  }
+
+  /** Settles the first claim, which it was to hold for ever. */
+  settleFirst(): void {
+    this.#held?.()
+  }
+
   async #take(claim: Claim, holdMs: number | 'for ever', workerId: string): Promise<void> {
     this.claims.set(claim.key, (this.claims.get(claim.key) ?? 0) + 1)
+    this.#held ??= () => this.settle(claim, workerId)
     this.#first.resolve()
     if (holdMs === 'for ever') return
     if (holdMs > 0) await pause(holdMs)

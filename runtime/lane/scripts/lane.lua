@@ -15,6 +15,7 @@
 --   f:<function>   hash    rev cap running queued
 --   v:<versionId>  hash    r:<worker> resident riders, l:<worker> leased riders (neither: 0), n cpu wait (moving averages, ms)
 --   inbox:<worker>, replies:<gateway>, usage, poke    streams
+--   data:<gateway> string     where it takes data connections (contract/data.ts); no script looks at it
 --   sum            hash    counters, gauges and their time integrals
 --   epoch          string  the last epoch given to a worker
 --   reap           hash    at run grace: when reap last ran, on which run of Redis, and until when it only watches
@@ -34,6 +35,8 @@ local STALE_MS = 750
 -- What a version is assumed to take of a core until it has been seen to run.
 local PRIOR_SHARE = 250
 local LEAST_SHARE = 5
+-- A tenth of each core is for what hardly uses it: the kernel lets that in between, whoever burns beside it.
+local MOST_SHARE = 900
 -- Shorter runs than this do not count as CPU-bound: nine in ten of them fit between two ticks of anything.
 local SHARE_FLOOR_MS = 10
 local LEAST_WEIGHT = 0.05
@@ -120,7 +123,13 @@ end
 -- contention inflates that, and would make a crowded CPU-bound function look light.
 local function share_of(v)
   if v.n == 0 then return PRIOR_SHARE end
-  return min(1000, max(LEAST_SHARE, ceil(1000 * v.cpu / max(v.cpu + v.wait, SHARE_FLOOR_MS))))
+  return min(MOST_SHARE, max(LEAST_SHARE, ceil(1000 * v.cpu / max(v.cpu + v.wait, SHARE_FLOOR_MS))))
+end
+
+-- What this call books of it. A function called by another runs on its caller's share, who waits for it meanwhile: if it
+-- needed one of its own, callers that hold all there is would wait for ever for what they called.
+local function share_for(head, v)
+  return head.trigger == 'invoke' and 0 or share_of(v)
 end
 
 local function observe(v, cpu, wait)
@@ -297,7 +306,7 @@ local function start_first(f)
   end
   -- Of now, not of when it was queued: it may have waited while its version became known.
   local v = load_version(head.version_id)
-  local share = share_of(v)
+  local share = share_for(head, v)
   local worker = choose(head.mb, share, v)
   if not worker then return false end
   call('LPOP', list)

@@ -36,7 +36,7 @@ for i, item in ipairs(items) do
   else
     seen[head.key] = true
     local v = load_version(head.version_id)
-    local share = share_of(v)
+    local share = share_for(head, v)
     local worker = f.queued == 0 and f.running < f.cap and choose(head.mb, share, v)
     if worker then
       take(worker, head, share, now, item.payload)
