@@ -19,6 +19,8 @@ export interface FunctionVersion {
   readonly version: number
   /** SHA-256 of the bundled script, in hex: the artifact's name in the store. */
   readonly sha256: string
+  /** The same of its source map; absent where none is kept. */
+  readonly sourceMapSha256?: string
   /** `undefined` while the version is still being loaded for the first time. */
   readonly style: HandlerStyle | undefined
   readonly limits: Limits
@@ -44,6 +46,10 @@ export function parseFunctionVersion(value: unknown): FunctionVersion {
   if (typeof record.sha256 !== 'string' || !SHA256_HEX.test(record.sha256)) {
     throw new ContractError('sha256', record.sha256, '64 hex digits')
   }
+  const { sourceMapSha256 } = record
+  if (sourceMapSha256 !== undefined && !(typeof sourceMapSha256 === 'string' && SHA256_HEX.test(sourceMapSha256))) {
+    throw new ContractError('sourceMapSha256', sourceMapSha256, '64 hex digits')
+  }
   if (record.style !== undefined && !isHandlerStyle(record.style)) {
     throw new ContractError('style', record.style, '"fetch", "event" or "lambda"')
   }
@@ -56,6 +62,7 @@ export function parseFunctionVersion(value: unknown): FunctionVersion {
     name: asName(record.name, 'name'),
     version: asInteger(record.version, 'version', 1, 2 ** 31),
     sha256: record.sha256,
+    ...(sourceMapSha256 === undefined ? {} : { sourceMapSha256 }),
     style: record.style,
     limits: Object.freeze({
       memoryMb: asInteger(limits.memoryMb, 'limits.memoryMb', 8, 65_536),

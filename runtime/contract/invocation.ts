@@ -1,3 +1,4 @@
+import { MAX_INVOKE_DEPTH } from './data.ts'
 import { isVersionId } from './function-version.ts'
 import { asInteger, asName, asObject, asString, ContractError } from './parse.ts'
 
@@ -22,8 +23,13 @@ export interface Invocation {
   readonly versionId: string
   readonly trigger: Trigger
   readonly door: Door
+  /** Who waits for it: where a worker finds its request's bytes, and brings its reply (contract/data.ts). */
+  readonly gateway: string
+  /** How many functions called each other to come here; 0: called from outside. */
+  readonly depth: number
 }
 
+const GATEWAY_ID = /^[a-z][a-z0-9-]{0,62}$/
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 export function isInvocationId(value: unknown): value is string {
@@ -37,6 +43,8 @@ export function parseInvocation(value: unknown): Invocation {
   const trigger = asString(record.trigger, 'trigger') as Trigger
   if (!TRIGGERS.includes(trigger)) throw new ContractError('trigger', trigger, TRIGGERS.join(', '))
   if (record.door !== 'url' && record.door !== 'rpc') throw new ContractError('door', record.door, '"url" or "rpc"')
+  if (typeof record.gateway !== 'string' || !GATEWAY_ID.test(record.gateway))
+    throw new ContractError('gateway', record.gateway, 'a letter and up to 62 of a-z, 0-9 and "-"')
   return {
     id: record.id,
     attempt: asInteger(record.attempt, 'attempt', 1, 1_000_000),
@@ -46,5 +54,7 @@ export function parseInvocation(value: unknown): Invocation {
     versionId: record.versionId,
     trigger,
     door: record.door,
+    gateway: record.gateway,
+    depth: asInteger(record.depth, 'depth', 0, MAX_INVOKE_DEPTH),
   }
 }

@@ -14,8 +14,14 @@ export const DEFAULT_TIMEOUT_MS = 5_000
 export const MAX_TIMEOUT_MS = 900_000
 export const MAX_CONCURRENCY = 1_000
 
-/** Bodies that travel inside the lane, either way. Larger ones need a data connection. */
-export const MAX_INLINE_BODY_BYTES = 256 * 1024
+/** Bodies that travel inside the lane, either way. Larger ones and streams go over a data connection. */
+export const MAX_INLINE_BODY_BYTES = 64 * 1024
+/** A body that is held whole: a reply that is not streamed, and a request to a function that does not read streams. */
+export const MAX_BUFFERED_BODY_BYTES = 6 * 1024 * 1024
+/** A reply's status and headers, as JSON. */
+export const MAX_REPLY_HEAD_BYTES = 64 * 1024
+/** A body that is streamed, either way. */
+export const MAX_STREAMED_BODY_BYTES = 200 * 1024 * 1024
 
 export const MAX_SOURCE_BYTES = 2 * 1024 * 1024
 export const MAX_BUNDLE_BYTES = 10 * 1024 * 1024

@@ -32,12 +32,22 @@ export interface GuestEntry {
 export interface GuestPost {
   /** The module is ready: `text` is a LoadReport. */
   loaded: LoadReport
-  /** The module's top level or the handler failed: `text` is a ThrownError (contract/outcome.ts). */
+  /**
+   * The module's top level or the handler failed, or the streamed reply did: `text` is a ThrownError
+   * (contract/outcome.ts). `extra` 1: it was the platform's own limit on a reply that is held whole.
+   */
   failed: string
-  /** The handler's answer: `text` is a ReplyHead, `body` its bytes or text. */
+  /**
+   * The handler's answer: `text` is a ReplyHead, `body` its bytes or text. It ends the call, unless `extra` has a bit of
+   * ReplyGoesOn: then `done` ends it.
+   */
   result: ReplyHead
-  /** A host call: `extra` is its number, `text` a HostCall, `body` its bytes. */
+  /** Nothing of the call is left: its streamed reply has ended and whatever `waitUntil` held is settled. */
+  done: undefined
+  /** A host call: `extra` is its number, unique in the sandbox, `text` a HostCall, `body` its bytes. Settled once. */
   call: HostCall
+  /** Nobody waits for that host call any more: `extra` is its number. It is ended, and not settled. */
+  uncall: undefined
   /** Wake this call: `extra` is the timer's number, `text` the delay in ms. A repeating timer asks anew each time. */
   timer: string
   /** Forget that timer: `extra` is its number. */
@@ -72,6 +82,8 @@ export type EventHead =
       /** Absolute, as the function should see it: path after the function's own prefix, raw percent-encoding kept. */
       readonly url: string
       readonly headers: readonly (readonly [string, string])[]
+      /** The body is not here: it is read from pipe 0 (`read`). Its length where the caller declared one. */
+      readonly stream?: { readonly length?: number }
     }
   | {
       /** The body is JSON text; absent means `null`. */
@@ -79,19 +91,54 @@ export type EventHead =
       readonly id: string
       readonly deadlineAt: number
       readonly headers: readonly (readonly [string, string])[]
+      readonly stream?: { readonly length?: number }
     }
 
 /** `http`: a response. `json`: a value, whose text is the body (rpc door, event and lambda styles). */
-export type ReplyHead =
-  | { readonly kind: 'http'; readonly status: number; readonly headers: readonly (readonly [string, string])[] }
-  | { readonly kind: 'json' }
+export type ReplyHead = ReplyTail &
+  ({ readonly kind: 'http'; readonly status: number; readonly headers: readonly (readonly [string, string])[] } | { readonly kind: 'json' })
 
+interface ReplyTail {
+  /** The body follows through pipe 0; its length where that is known. */
+  readonly stream?: { readonly length?: number }
+}
+
+/** Bits of a `result`'s `extra`. */
+export const ReplyGoesOn = {
+  /** The body follows: by `write` to pipe 0, then `end`. */
+  stream: 1,
+  /** `waitUntil` holds the call open beyond its reply. */
+  open: 2,
+} as const
+
+/**
+ * What a function may ask of the world. By who answers:
+ *
+ * - the worker (runtime/host): `read`, `write`, `end`, `cancel` of a pipe; `fetch`; `kv.*`; `invoke`
+ * - the cell itself, within the same slice (runtime/cell): `crypto.*`, `zlib.*`. They burn CPU on a tenant's bytes, so
+ *   they stay where that is metered and where only their tenant's process can suffer.
+ */
 export interface HostCall {
   readonly op: string
   readonly args: unknown
 }
 
+/** `name` is that of a language error (TypeError, RangeError, Error) or of a DOMException (AbortError, TimeoutError …). */
 export type HostReply = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly name: string; readonly message: string }
+
+/** Host calls that the cell answers by itself. */
+export function isCellCall(op: string): boolean {
+  return op.startsWith('crypto.') || op.startsWith('zlib.')
+}
+
+/** Largest piece of bytes one host call carries, either way. */
+export const MAX_CHUNK_BYTES = 64 * 1024
+/** Host calls of one invocation that are not settled yet. */
+export const MAX_OPEN_HOST_CALLS = 256
+/** Requests to the outside and to other functions that one invocation may make. */
+export const MAX_SUBREQUESTS = 50
+/** How long `waitUntil` may hold a call open beyond its reply. */
+export const MAX_WAIT_UNTIL_MS = 30_000
 
 /** Counted in the prelude, and again by the cell, which ends the slice that goes over. */
 export const MAX_POSTS_PER_SLICE = 10_000
