@@ -62,7 +62,8 @@ export async function sweepArtifactFiles(store: Store, dataDir: string, now: num
   return removed
 }
 
-async function filesBelow(folder: string): Promise<string[]> {
+/** Paths of all files in a folder and in those below it; none when there is no such folder. */
+export async function filesBelow(folder: string): Promise<string[]> {
   try {
     const entries = await readdir(folder, { recursive: true, withFileTypes: true })
     return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))

@@ -66,7 +66,18 @@ export function draftCandidate(request: BeginRequest, { versionId, version, base
     asked: { ...(style && { style }), ...(concurrency !== undefined && { concurrency }) },
     createdAt: now,
   }
-  const record = { versionId, tenant, name, version, sha256: code.sha256, style, limits: limitsFor(settings, undefined), env }
+  const { sha256, sourceMapSha256 } = draft
+  const record = {
+    versionId,
+    tenant,
+    name,
+    version,
+    sha256,
+    ...(sourceMapSha256 && { sourceMapSha256 }),
+    style,
+    limits: limitsFor(settings, undefined),
+    env,
+  }
   return { request, record, settings, draft }
 }
 

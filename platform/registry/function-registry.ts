@@ -8,6 +8,7 @@ import type { Acceptance, Decision } from './function-decisions.ts'
 import { acceptVersion, changeSettings, pointAlias, removeFunction } from './function-decisions.ts'
 import type { AliasTarget, FunctionState, VersionEntry } from './function-state.ts'
 import { artifactsOf, liveVersion } from './function-state.ts'
+import { deleteFunctionKv } from './kv-files.ts'
 import type { Store } from './open-store.ts'
 import type { SettingsChange, VersionSettings } from './settings.ts'
 import { limitsFor } from './settings.ts'
@@ -103,8 +104,11 @@ export class FunctionRegistry {
     return this.#changeExisting(tenant, name, (state) => pointAlias(state, alias, decide(state), this.#now()))
   }
 
-  remove(tenant: string, name: string): Promise<Decision | undefined> {
-    return this.#changeExisting(tenant, name, (state) => removeFunction(state, this.#now()))
+  async remove(tenant: string, name: string): Promise<Decision | undefined> {
+    const decision = await this.#changeExisting(tenant, name, (state) => removeFunction(state, this.#now()))
+    // Also when there was no function: whoever repeats a removal that broke off finishes it.
+    await deleteFunctionKv(this.#store, this.#dataDir, tenant, name)
+    return decision
   }
 
   async #changeExisting(tenant: string, name: string, decide: (state: FunctionState) => Decision): Promise<Decision | undefined> {
