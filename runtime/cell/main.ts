@@ -11,6 +11,7 @@ import { dropPrivileges } from '../jail/drop.ts'
 import { ATTACH } from '../prelude/attach.ts'
 import { Cell } from './cell.ts'
 import { CpuMeter } from './meter.ts'
+import { Watchdog } from './watchdog.ts'
 
 const FRAMES_FD = 3
 const PROGRESS_FD = 4
@@ -26,9 +27,13 @@ const socket = new Socket({ fd: FRAMES_FD, readable: true, writable: true })
 const end = (): void => void process.kill(process.pid, 'SIGKILL')
 socket.on('end', end).on('close', end).on('error', end)
 
+// A worker is sized to one core, and a cell's local calls (local-slice.ts) need no second helper. Read at the pool's first use.
+process.env.UV_THREADPOOL_SIZE = '1'
+
 const progress = Buffer.alloc(4)
+let refill: NodeJS.Immediate | undefined
 const cell = new Cell({
-  parts: { ivm: addon.exports.ivm, snapshot, attach: ATTACH },
+  parts: { ivm: addon.exports.ivm, snapshot, attach: ATTACH, watchdog: new Watchdog(addon.exports.ivm) },
   meter: new CpuMeter(() => {
     const { user, system } = process.cpuUsage()
     return (user + system) / 1_000
@@ -38,21 +43,22 @@ const cell = new Cell({
     progress.writeUInt32LE(frameNumber >>> 0)
     writeSync(PROGRESS_FD, progress, 0, 4, 0)
   },
+  onIdle() {
+    if (refill !== undefined || !cell.needsBlanks) return
+    // After this turn's answers are on their way, and after whatever else has arrived meanwhile.
+    refill = setImmediate(() => {
+      refill = undefined
+      if (cell.needsBlanks) cell.refill()
+    })
+  },
 })
 
 const uid = dropPrivileges()
 
 // From here on a tenant's bytes may come.
 const splitter = new FrameSplitter(MAX_TO_CELL_BYTES)
-let refill: NodeJS.Immediate | undefined
 socket.on('data', (chunk: Buffer) => {
   cell.turn(splitter.push(chunk))
-  if (refill !== undefined || !cell.needsBlanks) return
-  // After this turn's answers are on their way, and after whatever else has arrived meanwhile.
-  refill = setImmediate(() => {
-    refill = undefined
-    cell.refill()
-  })
 })
 const ready: FromCell = { k: 'ready', uid }
 socket.write(encodeFrame(ready))

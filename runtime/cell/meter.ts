@@ -20,16 +20,16 @@ export class CpuMeter {
     this.#cpuAtLastTurn = this.#readCpuMs()
   }
 
-  /** CPU of each slice of the turn that ends now, in ms, given their wall times in ms. */
-  endTurn(wallMs: readonly number[]): number[] {
+  /** CPU of each slice of the turn that ends now, in ms, given their wall times in ms, and how many threads may have worked for them. */
+  endTurn(wallMs: readonly number[], threads = 1): number[] {
     const now = this.#readCpuMs()
     const spent = now - this.#cpuAtLastTurn
     this.#cpuAtLastTurn = now
     const wall = wallMs.reduce((sum, ms) => sum + ms, 0)
     if (wall === 0) return wallMs.map(() => 0)
-    // Never more than the wall it took: one thread runs the slices, and helpers' work is charged as it comes in.
+    // Never more than the wall it took, for every thread that took it.
     const payable = Math.max(0, spent + this.#carriedMs)
-    const charged = wall >= BUSY_MS ? payable : Math.min(payable, wall)
+    const charged = wall >= BUSY_MS ? payable : Math.min(payable, wall * threads)
     this.#carriedMs = Math.min(CARRY_AT_MOST_MS, payable - charged)
     return wallMs.map((ms) => (charged * ms) / wall)
   }

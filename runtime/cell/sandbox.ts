@@ -1,7 +1,11 @@
 import type ivm from 'isolated-vm'
+import { SCRIPT_NAME } from '../contract/artifact.ts'
 import type { SliceEnd } from '../contract/cell-frames.ts'
-import { MAX_INLINE_BODY_BYTES } from '../contract/limits.ts'
+import { MAX_BUFFERED_BODY_BYTES, MAX_INLINE_BODY_BYTES } from '../contract/limits.ts'
 import { MAX_POSTS_PER_SLICE } from '../contract/messages.ts'
+import { isLocalCall } from './local-call.ts'
+import { uncaughtText } from './uncaught-text.ts'
+import type { Watchdog } from './watchdog.ts'
 
 /** One message of the guest, as it came through the wall. */
 export interface Post {
@@ -20,7 +24,14 @@ export interface SliceResult {
 }
 
 /** What the wall lets through in one slice: the prelude throws to the author well before. */
-const MAX_POST_BYTES = 1024 * 1024 + MAX_INLINE_BODY_BYTES * 2
+export const MAX_POST_BYTES = 1024 * 1024 + MAX_INLINE_BODY_BYTES * 2
+/** The same for calls that the cell answers by itself: they carry whole texts to sign and go no further. */
+export const MAX_LOCAL_BYTES = MAX_BUFFERED_BODY_BYTES + 1024 * 1024
+
+/** What a message counts for. */
+export function postBytes(text: string, body: Post['body']): number {
+  return text.length + (typeof body === 'string' ? body.length : (body?.byteLength ?? 0)) + 32
+}
 
 /** What every sandbox of a cell is made from. */
 export interface SandboxParts {
@@ -28,6 +39,7 @@ export interface SandboxParts {
   readonly snapshot: ivm.ExternalCopy<ArrayBuffer>
   /** Source of a function body that gets `post` as $0 and returns the guest's entry (runtime/prelude/attach.ts). */
   readonly attach: string
+  readonly watchdog: Watchdog
 }
 
 /** A version's script, and V8's compiled form of it once one sandbox of this cell has compiled it. */
@@ -35,11 +47,6 @@ export interface Code {
   readonly source: string
   cache?: ivm.ExternalCopy<ArrayBuffer>
 }
-
-const SCRIPT_NAME = 'file:///function.js'
-/** What isolated-vm throws when a guard has fired. */
-const TIMED_OUT = 'Script execution timed out.'
-const CLOCKS_DIFFER_MS = 1
 
 /**
  * One isolate with the prelude in it: blank at first, then one version for the rest of its life.
@@ -51,10 +58,13 @@ export class Sandbox {
   readonly memoryMb: number
   readonly #ivm: typeof ivm
   readonly #isolate: ivm.Isolate
+  readonly #watchdog: Watchdog
+  readonly #watched: number
   readonly #context: ivm.Context
   readonly #entry: ivm.Reference<(...args: unknown[]) => void>
   #posts: Post[] = []
   #postBytes = 0
+  #localBytes = 0
   #flooded = false
 
   constructor(parts: SandboxParts, memoryMb: number) {
@@ -63,6 +73,8 @@ export class Sandbox {
     // No onCatastrophicError: it parks the only thread for ever. Without it V8's fatal out-of-memory ends this process
     // within 13 ms, which is what a cell is for.
     this.#isolate = new parts.ivm.Isolate({ memoryLimit: memoryMb, snapshot: parts.snapshot })
+    this.#watchdog = parts.watchdog
+    this.#watched = this.#watchdog.add(this.#isolate)
     this.#context = this.#isolate.createContextSync()
     const post = new parts.ivm.Callback((kind: unknown, call: unknown, text: unknown, body: unknown, extra: unknown) =>
       this.#receive(kind, call, text, body, extra),
@@ -80,10 +92,10 @@ export class Sandbox {
       // isolated-vm's types lack what produceCachedData leaves behind.
       const made = (script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData
       if (code.cache === undefined && made !== undefined) code.cache = made
-      const moduleFunction = script.runSync(this.#context, { reference: true, timeout: guard }) as ivm.Reference<unknown>
+      const moduleFunction = script.runSync(this.#context, { reference: true }) as ivm.Reference<unknown>
       script.release()
       const body = new this.#ivm.ExternalCopy(random).copyInto({ release: true })
-      this.#entry.applySync(undefined, ['load', 0, spec, body, moduleFunction.derefInto({ release: true })], { timeout: guard })
+      this.#entry.applySync(undefined, ['load', 0, spec, body, moduleFunction.derefInto({ release: true })])
     })
   }
 
@@ -91,7 +103,7 @@ export class Sandbox {
   enter(kind: string, call: number, text: string, body: string | ArrayBuffer | undefined, extra: number, guard: number): SliceResult {
     return this.#slice(guard, () => {
       const bytes = body instanceof ArrayBuffer ? new this.#ivm.ExternalCopy(body).copyInto({ release: true, transferIn: true }) : body
-      this.#entry.applySync(undefined, [kind, call, text, bytes, extra], { timeout: guard })
+      this.#entry.applySync(undefined, [kind, call, text, bytes, extra])
     })
   }
 
@@ -102,26 +114,30 @@ export class Sandbox {
   }
 
   dispose(): void {
-    if (!this.#isolate.isDisposed) this.#isolate.dispose()
+    try {
+      if (!this.#isolate.isDisposed) this.#isolate.dispose()
+    } catch {
+      // The watchdog was quicker.
+    }
   }
 
   #slice(guard: number, run: () => void): SliceResult {
     this.#posts = []
     this.#postBytes = 0
+    this.#localBytes = 0
     this.#flooded = false
     let end: SliceEnd = 'ok'
     let uncaught: string | undefined
     const startedAt = performance.now()
+    this.#watchdog.arm(this.#watched, guard)
     try {
       run()
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      // A rejection nobody handled may carry any text, this one too; but no guard fires before its time.
-      if (message === TIMED_OUT && performance.now() - startedAt > guard - CLOCKS_DIFFER_MS) end = 'timeout'
-      else if (this.#isolate.isDisposed) end = 'memory'
+      if (this.#isolate.isDisposed) end = 'memory'
       // Anything else is a rejection nobody handled: the slice itself went well.
-      else uncaught = message.slice(0, 4_096)
+      else uncaught = uncaughtText(error)
     }
+    if (!this.#watchdog.disarm()) end = 'timeout'
     const wallMs = performance.now() - startedAt
     if (this.#flooded) end = 'flood'
     // After an abnormal end the dead call's microtasks would run in the next call's slice.
@@ -133,13 +149,15 @@ export class Sandbox {
     if (this.#flooded) return undefined
     const words = typeof text === 'string' ? text : ''
     const payload = typeof body === 'string' || body instanceof ArrayBuffer ? body : undefined
-    this.#postBytes += words.length + (typeof payload === 'string' ? payload.length : (payload?.byteLength ?? 0)) + 32
-    if (this.#posts.length >= MAX_POSTS_PER_SLICE || this.#postBytes > MAX_POST_BYTES) {
+    const name = String(kind)
+    if (isLocalCall(name, words)) this.#localBytes += postBytes(words, payload)
+    else this.#postBytes += postBytes(words, payload)
+    if (this.#posts.length >= MAX_POSTS_PER_SLICE || this.#postBytes > MAX_POST_BYTES || this.#localBytes > MAX_LOCAL_BYTES) {
       this.#flooded = true
       this.#posts = []
       return undefined
     }
-    this.#posts.push({ kind: String(kind), call: toIndex(call), text: words, body: payload, extra: toIndex(extra) })
+    this.#posts.push({ kind: name, call: toIndex(call), text: words, body: payload, extra: toIndex(extra) })
     return undefined
   }
 }

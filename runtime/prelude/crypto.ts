@@ -2,6 +2,8 @@ import { fillRandom, toHex } from './crypto-random.ts'
 import { DOMException } from './dom-exception.ts'
 import { bytesOf } from './encoding.ts'
 import { SafeTypeError, SafeUint8Array, typedArrayByteLength, typedArrayName } from './primordials.ts'
+import { QuotaExceededError } from './quota-exceeded-error.ts'
+import { type SubtleCrypto, subtle } from './subtle.ts'
 
 /** Most bytes one call may ask for, from the Web Cryptography API. */
 const MAX_RANDOM_BYTES = 65_536
@@ -12,13 +14,17 @@ export class Crypto {
     if (token !== INTERNAL) throw new SafeTypeError('Cannot construct Crypto: use the global crypto')
   }
 
+  get subtle(): SubtleCrypto {
+    return subtleOf(this)
+  }
+
   getRandomValues<T>(array: T): T {
     if (!isIntegerArray(typedArrayName(array))) {
       throw new DOMException('Cannot fill with random values: the argument must be an integer typed array', 'TypeMismatchError')
     }
     const length = typedArrayByteLength(array as object)
     if (length > MAX_RANDOM_BYTES) {
-      throw new DOMException(`Cannot fill with random values: ${length} bytes asked for, allowed are ${MAX_RANDOM_BYTES}`, 'QuotaExceededError')
+      throw new QuotaExceededError(`Cannot fill with random values: ${length} bytes asked for, allowed are ${MAX_RANDOM_BYTES}`)
     }
     fillRandom(bytesOf(array as ArrayBufferView))
     return array
@@ -32,6 +38,11 @@ export class Crypto {
     bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80
     return `${toHex(bytes, 0, 4)}-${toHex(bytes, 4, 6)}-${toHex(bytes, 6, 8)}-${toHex(bytes, 8, 10)}-${toHex(bytes, 10, 16)}`
   }
+}
+
+function subtleOf(self: Crypto): SubtleCrypto {
+  if (self !== crypto) throw new SafeTypeError('Not a Crypto')
+  return subtle
 }
 
 function isIntegerArray(name: string | undefined): boolean {
