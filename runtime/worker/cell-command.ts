@@ -1,4 +1,10 @@
 import type { CellAssets } from '../assets/cell-assets.ts'
+import type { JailNeeds } from '../jail/jail.ts'
+
+/** It writes its progress file, four bytes, and no other. Of processes it needs a dozen threads. */
+export function cellNeeds({ cellPath, snapshotPath, addonPath }: CellAssets): JailNeeds {
+  return { openFiles: 64, processes: 64, fileBytes: 4_096, reads: [cellPath, snapshotPath, addonPath] }
+}
 
 /** How a cell is started: through the jail, and then with nothing but what it needs to read. The first word is the program. */
 export function cellCommand(prefix: readonly string[], { cellPath, snapshotPath, addonPath }: CellAssets): string[] {
@@ -15,6 +21,9 @@ export function cellCommand(prefix: readonly string[], { cellPath, snapshotPath,
     `--allow-fs-read=${snapshotPath}`,
     `--allow-fs-read=${addonPath}`,
     '--disable-warning=SecurityWarning',
+    // Of runtime/cell/key-record.ts, and of algorithms that are not in the standard yet.
+    '--disable-warning=DEP0204',
+    '--disable-warning=ExperimentalWarning',
     cellPath,
     addonPath,
     snapshotPath,

@@ -7,6 +7,7 @@ import type { CellAssets } from '../assets/cell-assets.ts'
 import { type FromCell, MAX_FROM_CELL_BYTES, parseFromCell, type SliceEnd, type ToCell } from '../contract/cell-frames.ts'
 import { encodeFrame, type Frame, FrameSplitter } from '../contract/frame.ts'
 import type { Jail } from '../jail/jail.ts'
+import type { MemoryGroup, MemoryGroups } from '../jail/memory-group.ts'
 import { cellCommand } from './cell-command.ts'
 import { type Crowding, guardMs } from './crowding.ts'
 
@@ -25,6 +26,8 @@ export interface SliceReport {
   readonly wallMs: number
   readonly heapMb: number
   readonly uncaught: string | undefined
+  /** What its cell was found to have used beyond its slices' figures (cell-audit.ts): to be charged, not to be judged. */
+  readonly surplusCpuMs: number
   readonly messages: readonly GuestMessage[]
   /** From sending the frame to reading its end. */
   readonly turnaroundMs: number
@@ -48,7 +51,8 @@ interface Pending {
   readonly messages: GuestMessage[]
 }
 
-export type KillReason = 'cpu' | 'wall' | 'memory' | 'protocol' | 'stop'
+/** `rogue`: it computed or grew although it owed nothing. */
+export type KillReason = 'cpu' | 'wall' | 'memory' | 'protocol' | 'rogue' | 'stop'
 
 /** How a cell ended, for whoever has to say what that means for its invocations. */
 export interface CellExit {
@@ -62,6 +66,8 @@ export interface CellExit {
 export interface CellProcessOptions {
   readonly assets: CellAssets
   readonly jail: Jail
+  /** Where the kernel can be told how much memory a cell may have. */
+  readonly memoryGroups: MemoryGroups | undefined
   readonly dataDir: string
   /** Of the machine, as all cells see it. */
   readonly crowding: Crowding
@@ -72,10 +78,13 @@ export interface CellProcessOptions {
 
 /** Below worker and gateway: they must be able to say no while cells burn. */
 const NICENESS = 5
+/** While one slice keeps the thread: below the cells whose slices are short. Against those it has a fifth of a core then. */
+const BURNING_NICENESS = 12
 /** Measured CPU comes in ticks of this size, and up to two of them late. */
 const CPU_TICK_MS = 8
 const MOST_HEAP_MB = 4_096
 const STDERR_TAIL_CHARS = 4_096
+const SIGNALS_OF_MEMORY: ReadonlySet<NodeJS.Signals | null> = new Set<NodeJS.Signals>(['SIGTRAP', 'SIGABRT', 'SIGKILL'])
 let spawned = 0
 
 /** One cell as its worker holds it: a pipe, a list of unanswered slices, and the means to end it. */
@@ -92,7 +101,14 @@ export class CellProcess {
   #sandboxNumber = 0
   #killed: KillReason | undefined
   #stderr = ''
-  uid = -1
+  #uid: number | undefined
+  #chargedMs = 0
+  #slices = 0
+  #sandboxes = 0
+  #owedMs = 0
+  #burning = false
+  #mayBurn = false
+  readonly memoryGroup: MemoryGroup | undefined
 
   constructor(options: CellProcessOptions) {
     this.#options = options
@@ -113,11 +129,12 @@ export class CellProcess {
     this.#child.on('error', options.onError)
     this.#child.on('exit', (code, signal) => this.#exited(code, signal))
     if (this.#child.pid !== undefined) {
-      try {
-        setPriority(this.#child.pid, NICENESS)
-      } catch {
-        // It has gone already; `exit` will say so.
-      }
+      this.memoryGroup = options.memoryGroups?.create(this.#child.pid, (error) => {
+        if (this.alive) options.onError(error)
+      })
+      this.#renice(NICENESS + 1)
+      // Back again may only who is root with all his capabilities: others must not begin.
+      this.#mayBurn = this.#renice(NICENESS)
     }
   }
 
@@ -125,8 +142,40 @@ export class CellProcess {
     return this.#child.pid ?? 0
   }
 
+  /** The one it dropped to, by its own word from before it had seen a tenant's byte; undefined until then. */
+  get uid(): number | undefined {
+    return this.#uid
+  }
+
   get alive(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null && this.#killed === undefined
+  }
+
+  /** Whether a slice keeps its thread: it then yields to cells whose slices are short. */
+  set burning(burning: boolean) {
+    if (burning === this.#burning || !this.#mayBurn) return
+    this.#burning = burning
+    this.#renice(burning ? BURNING_NICENESS : NICENESS)
+  }
+
+  #renice(niceness: number): boolean {
+    try {
+      setPriority(this.pid, niceness)
+      return true
+    } catch {
+      // Not allowed, or it has gone already; `exit` will say so.
+      return false
+    }
+  }
+
+  /** Counters for its audit (cell-audit.ts). */
+  get accounts(): { readonly chargedMs: number; readonly slices: number; readonly sandboxes: number } {
+    return { chargedMs: this.#chargedMs, slices: this.#slices, sandboxes: this.#sandboxes }
+  }
+
+  /** Its next slice that comes back brings this along. */
+  owe(cpuMs: number): void {
+    this.#owedMs += cpuMs
   }
 
   nextSandbox(): number {
@@ -142,6 +191,7 @@ export class CellProcess {
 
   open(sandbox: number, version: string, spec: string, random: Buffer, owner: SliceOwner): void {
     const expected = this.#expect(owner)
+    this.#sandboxes++
     this.#send({ k: 'open', ...expected, s: sandbox, version, memoryMb: owner.memoryMb }, spec, random)
   }
 
@@ -157,6 +207,7 @@ export class CellProcess {
   }
 
   close(sandbox: number): void {
+    this.#sandboxes++
     this.#send({ k: 'close', s: sandbox })
   }
 
@@ -216,7 +267,9 @@ export class CellProcess {
 
   #take(head: FromCell, { text, body }: Frame): void {
     if (head.k === 'ready') {
-      this.uid = head.uid
+      // Once: a cell that is its tenant's by now would be bound to another.
+      if (this.#uid !== undefined) throw new RangeError('Cannot accept ready: this cell has been ready before')
+      this.#uid = head.uid
       this.#options.onReady(this)
       return
     }
@@ -232,12 +285,18 @@ export class CellProcess {
     const wallMs = Math.min(head.wallMs, turnaroundMs)
     const cpuMs = Math.min(head.cpuMs, 2 * turnaroundMs + CPU_TICK_MS)
     this.#options.crowding.observe(wallMs, cpuMs)
+    this.#chargedMs += cpuMs
+    this.#slices++
+    this.burning = false
+    const surplusCpuMs = this.#owedMs
+    this.#owedMs = 0
     pending.owner.done({
       end: head.end,
       cpuMs,
       wallMs,
       heapMb: Math.min(head.heapMb, MOST_HEAP_MB),
       uncaught: head.uncaught,
+      surplusCpuMs,
       messages: pending.messages,
       turnaroundMs,
     })
@@ -257,7 +316,9 @@ export class CellProcess {
     closeSync(this.#progressFd)
     this.#socket.destroy()
     this.#pending.clear()
-    const outOfMemory = this.#killed === undefined && (/out of memory/i.test(this.#stderr) || signal === 'SIGTRAP' || signal === 'SIGABRT')
+    void this.memoryGroup?.leave()
+    // V8 says that it is out of memory, and ends by itself; the kernel says nothing and does not ask.
+    const outOfMemory = this.#killed === undefined && (/out of memory/i.test(this.#stderr) || SIGNALS_OF_MEMORY.has(signal))
     if (this.#killed === undefined && !outOfMemory) {
       this.#options.onError(
         new Error(`A cell ended by itself (${signal ?? `exit code ${code}`}): ${this.#stderr.trim().slice(-500) || 'it said nothing'}`),

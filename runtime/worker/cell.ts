@@ -1,4 +1,5 @@
 import type { FunctionVersion } from '../contract/function-version.ts'
+import { auditCell, type CellAccounts } from './cell-audit.ts'
 import type { CellProcess } from './cell-process.ts'
 import { killVerdict, nextBaseline, rssLimitMb, type SliceBaseline, type SliceUse, useSince } from './kill-clock.ts'
 import { ProcessGauge } from './proc.ts'
@@ -16,6 +17,9 @@ export class Cell implements Disposable {
   readonly sandboxes = new Map<number, Sandbox>()
   readonly #gauge: ProcessGauge
   #baseline: SliceBaseline | undefined
+  #accounts: CellAccounts | undefined
+  #balanceMs = 0
+  #rssSeenMb = 0
   /** What the slice it is in had used when it was last looked at: all that is known of one it dies in. */
   lastUse: SliceUse = { cpuMs: 0, wallMs: 0, grewMb: 0 }
   idleSince: number
@@ -38,24 +42,58 @@ export class Cell implements Disposable {
   }
 
   rssMb(): number {
-    return this.#gauge.anonymousMb()
+    this.#rssSeenMb = this.#gauge.anonymousMb()
+    return this.#rssSeenMb
   }
 
   /** Looks at the running slice and its memory, and ends the process where it must. */
   watch(now: number): void {
     // What is seen of a process that is being killed says nothing about the slice any more.
     if (!this.process.alive) return
+    this.process.burning = this.isBusy(now)
     const running = this.process.running()
     const seen = { now, frameNumber: running?.frameNumber, cpuMs: running === undefined ? 0 : this.#gauge.cpuMs(), rssMb: this.rssMb() }
     this.#baseline = nextBaseline(this.#baseline, seen)
+    const rssLimitMb = this.#rssLimitMb()
+    this.#setHardStop(rssLimitMb + HARD_STOP_BEYOND_MB)
     this.lastUse = useSince(this.#baseline, seen)
     const verdict = killVerdict(
       this.#baseline,
       seen,
       running === undefined ? UNLIMITED : { cpuMs: running.owner.cpuMs, wallMs: running.owner.wallMs, guardMs: running.guardMs },
-      this.#rssLimitMb(),
+      rssLimitMb,
     )
     if (verdict !== undefined) this.process.kill(verdict)
+  }
+
+  /** Once a second, busy or not: compares what it says with what the kernel says. */
+  audit(now: number): void {
+    if (!this.process.alive) return
+    const seen = { now, ...this.process.accounts, cpuMs: this.#gauge.cpuMs(), busyForMs: this.process.busyForMs(now), rssMb: this.rssMb() }
+    const before = this.#accounts
+    this.#accounts = seen
+    if (before === undefined) return
+    const { balanceMs, surplusMs, rogue } = auditCell(before, seen, this.#balanceMs)
+    this.#balanceMs = balanceMs
+    if (surplusMs > 0) this.process.owe(surplusMs)
+    if (rogue) this.process.kill('rogue')
+    else if (this.process.unanswered === 0) this.#setHardStop(this.#rssLimitMb() + HARD_STOP_BEYOND_MB)
+  }
+
+  /** Before a slice may begin that needs this much: the watch sets the exact limit when it next looks. */
+  makeRoom(memoryMb: number): void {
+    const group = this.process.memoryGroup
+    if (group === undefined || !group.ready) return
+    const neededMb = this.#rssSeenMb + HARD_STOP_BEYOND_MB + 1.5 * memoryMb
+    if (group.limitMb < neededMb) group.limitMb = neededMb + HARD_STOP_STEP_MB
+  }
+
+  /** Never close to what it holds: the kernel would search for pages to free, while the worker waits. */
+  #setHardStop(wantedMb: number): void {
+    const group = this.process.memoryGroup
+    if (group === undefined) return
+    const limitMb = Math.max(wantedMb, this.#rssSeenMb + HARD_STOP_BEYOND_MB)
+    if (Math.abs(group.limitMb - limitMb) > HARD_STOP_STEP_MB) group.limitMb = limitMb
   }
 
   #rssLimitMb(): number {
@@ -63,9 +101,10 @@ export class Cell implements Disposable {
     let warmMb = 0
     for (const sandbox of this.sandboxes.values()) {
       if (sandbox.riders.size > 0 || sandbox.opening) runningMb += sandbox.memoryMb
-      else warmMb += sandbox.heapMb
+      // What a cell says of a heap is worth no more than the heap may be.
+      else warmMb += Math.min(sandbox.heapMb, sandbox.memoryMb) + SANDBOX_MB
     }
-    return rssLimitMb(runningMb, warmMb)
+    return rssLimitMb(runningMb, Math.min(warmMb, MOST_WARM_MB))
   }
 
   [Symbol.dispose](): void {
@@ -74,3 +113,10 @@ export class Cell implements Disposable {
 }
 
 const UNLIMITED = { cpuMs: Number.POSITIVE_INFINITY, wallMs: Number.POSITIVE_INFINITY, guardMs: Number.POSITIVE_INFINITY }
+/** The kernel's limit stands this far behind the watch's: what a cell takes between two looks is for the watch to judge. */
+const HARD_STOP_BEYOND_MB = 192
+const HARD_STOP_STEP_MB = 64
+/** A warm sandbox beyond its heap: its isolate's tables and code (measured: 3.0 MB resident with a heap of 1.9). */
+const SANDBOX_MB = 2
+/** However many warm sandboxes: what they say they hold raises a cell's limit no further. */
+const MOST_WARM_MB = 1_024

@@ -34,9 +34,12 @@ export interface SliceBaseline {
 const GRACE_MS = 250
 /**
  * Where the machine looked crowded the guard stands further off, and a slice that then gets a core to itself would meet the
- * kill clock first. The guard ends one sandbox, SIGKILL all of a cell: so it waits for the guard, but not for twice the budget.
+ * kill clock first. The guard ends one sandbox, SIGKILL all of a cell: so it waits for the guard, which is never further off
+ * than this many budgets and GUARD_SLACK_MS (crowding.ts), and a moment longer: the guard's thread needs a core as well.
  */
-const GUARD_LATENESS_MS = 50
+export const GUARD_WITHIN_BUDGETS = 3
+export const GUARD_SLACK_MS = 150
+const GUARD_LATENESS_MS = 100
 
 export function nextBaseline(before: SliceBaseline | undefined, seen: CellSighting): SliceBaseline | undefined {
   if (seen.frameNumber === undefined) return undefined
@@ -67,7 +70,7 @@ export function killVerdict(
   if (seen.rssMb > rssLimitMb) return 'memory'
   if (baseline === undefined) return undefined
   const cpuMs = seen.cpuMs - baseline.cpuMs
-  const guardHadItsChance = seen.now - baseline.since > allowed.guardMs + GUARD_LATENESS_MS || cpuMs > 2 * allowed.cpuMs + GRACE_MS
+  const guardHadItsChance = seen.now - baseline.since > allowed.guardMs + GUARD_LATENESS_MS || cpuMs > GUARD_WITHIN_BUDGETS * allowed.cpuMs + GRACE_MS
   if (cpuMs > allowed.cpuMs + GRACE_MS && guardHadItsChance) return 'cpu'
   if (seen.now - baseline.since > allowed.wallMs + GRACE_MS) return 'wall'
   return undefined

@@ -1,12 +1,22 @@
 import type { FunctionVersion } from '../contract/function-version.ts'
 import type { Invocation } from '../contract/invocation.ts'
-import { cpuBudgetMs, INIT_CPU_MS, INIT_WALL_MS, MAX_INLINE_BODY_BYTES, MAX_SLICE_CPU_MS, MAX_TIMEOUT_MS } from '../contract/limits.ts'
-import type { Outcome, ThrownError } from '../contract/outcome.ts'
+import { cpuBudgetMs, INIT_CPU_MS, INIT_WALL_MS, MAX_INLINE_BODY_BYTES, MAX_REPLY_HEAD_BYTES, MAX_SLICE_CPU_MS } from '../contract/limits.ts'
+import { MAX_WAIT_UNTIL_MS, ReplyGoesOn } from '../contract/messages.ts'
+import type { Outcome } from '../contract/outcome.ts'
+import type { DataClient } from '../data/data-client.ts'
+import { HostCalls } from '../host/host-calls.ts'
+import { lazySource } from '../host/node-pipes.ts'
+import type { HostOperation, HostSpending } from '../host/operation.ts'
+import { OWN_PIPE, Pipes } from '../host/pipes.ts'
 import type { Claim } from '../lane/worker-lane.ts'
 import type { GuestMessage, SliceOwner, SliceReport } from './cell-process.ts'
+import { GuestTimers } from './guest-timers.ts'
 import type { SliceUse } from './kill-clock.ts'
+import { exceeded, judgeInit, judgeSlice, MISFIRED, type Quota } from './quota.ts'
+import { ReplyStream } from './reply-stream.ts'
+import { type Debt, type MeteredUse, RunMeter } from './run-meter.ts'
 import type { Sandbox } from './sandbox.ts'
-import { parseThrownError } from './thrown-error.ts'
+import { parseThrownError, parseUncaught } from './thrown-error.ts'
 
 /** What a finished run leaves: how it ended, the reply's bytes, and what it used. */
 export interface RunResult {
@@ -16,17 +26,10 @@ export interface RunResult {
   readonly used: RunUse
 }
 
-export interface RunUse {
-  readonly initMs: number
-  readonly runMs: number
-  readonly stallMs: number
-  readonly cpuMs: number
-  /** Waiting for timers and host calls. */
-  readonly waitMs: number
-  readonly heapMb: number
-  /** How long one of its slices kept the thread, on average. */
-  readonly meanSliceMs: number
+export interface RunUse extends MeteredUse, HostSpending {
   readonly start: 'cold' | 'warm' | 'none'
+  /** Bytes of the reply that went beside the lane. */
+  readonly streamedBytes: number
 }
 
 /** The event, still as the gateway wrote it. */
@@ -37,22 +40,25 @@ export interface EventBytes {
 
 /** The worker around a run: what a run may cause, besides slices. */
 export interface RunHost {
+  readonly operations: ReadonlyMap<string, HostOperation>
+  readonly data: DataClient
   finished(run: Run, result: RunResult): void
   /** The sandbox came to an end under this run: its other riders go with it, with the same outcome where it was the module's. */
   sandboxDied(sandbox: Sandbox, by: Run, shared?: Outcome): void
   log(run: Run, line: string): void
   /** The guard fired below the budget: should be rare. */
   guardMisfired(run: Run): void
+  hostCallFailed(run: Run, op: string, error: Error): void
 }
 
-/** Measured CPU comes in ticks of 4 ms. */
-const CPU_TICK_MS = 4
+/** How far its reply has got. */
+type Reply = 'none' | 'streaming' | 'out'
 
 /**
- * The life of one invocation in one sandbox: its slices, its quotas, its timers, its verdict.
+ * The life of one invocation in one sandbox: its slices, its timers and host calls, its reply, its verdict.
  *
- * Quotas are spent slice by slice and judged after each one, also after one that returned. Whatever happens, `finished`
- * is called exactly once.
+ * Quotas are spent slice by slice and judged after each one, also after one that returned. A reply may go out before the
+ * end, beside the lane: streamed, or while `waitUntil` goes on. Whatever happens, `finished` is called exactly once.
  */
 export class Run {
   readonly claim: Claim
@@ -61,23 +67,19 @@ export class Run {
   readonly #event: EventBytes
   readonly #host: RunHost
   readonly #receivedAt: number
-  readonly #timers = new Map<number, NodeJS.Timeout>()
+  readonly #meter = new RunMeter()
+  #timers: GuestTimers | undefined
+  #calls: HostCalls | undefined
   #sandbox: Sandbox | undefined
   #call = 0
   #wallTimer: NodeJS.Timeout | undefined
   /** The slice that opens its sandbox is out; the handler's own come after it. */
   #opening = false
-  #openSlices = 0
-  #slices = 0
-  #runningFrom: number | undefined
-  #idleSince = 0
-  #initMs = 0
-  #sliceMs = 0
-  #waitMs = 0
-  #stallMs = 0
-  #cpuMs = 0
-  #heapMb = 0
   #start: RunUse['start'] = 'none'
+  #reply: Reply = 'none'
+  #replyStream: ReplyStream | undefined
+  /** When its reply was complete and only `waitUntil` went on. */
+  #repliedAt: number | undefined
   #ended = false
 
   constructor(claim: Claim, invocation: Invocation, version: FunctionVersion, event: EventBytes, host: RunHost, now: number) {
@@ -117,14 +119,33 @@ export class Run {
     this.#enter('invoke', 0, text, body, this.invocation.door === 'rpc')
   }
 
-  /** Ends it from outside: the platform's doing, nobody's fault in here. */
-  lose(reason: string, started: 'no' | 'maybe'): void {
-    this.#finish({ kind: 'lost', reason, started })
+  /** Ends it from outside: the platform's doing, nobody's fault in here. Says what it had used, for whoever has to pay for that. */
+  lose(reason: string, started: 'no' | 'maybe'): Debt {
+    const debt = this.#meter.debt(performance.now())
+    this.#finish({ kind: 'lost', reason, started: this.#reply === 'none' ? started : 'replied' })
+    return debt
+  }
+
+  /** It took others down with it: what they had used would be nobody's else. */
+  payFor(debt: Debt): void {
+    this.#meter.payFor(debt)
+  }
+
+  /** CPU of its cell that no slice had accounted for. */
+  charge(cpuMs: number): void {
+    this.#meter.charge(cpuMs)
   }
 
   /** Shares the fate of the run that opened its sandbox. */
   share(outcome: Outcome): void {
     this.#finish(outcome)
+  }
+
+  /** Nobody waits for it any more. Its code hears of it, in one last slice. */
+  cancel(): void {
+    if (this.#ended) return
+    if (this.#call === 0 || this.#opening) this.#finish({ kind: 'cancelled' })
+    else this.#enter('abort', 0, 'The caller has left', '', true)
   }
 
   /** Its caller has stopped waiting, and it has not even begun. */
@@ -133,95 +154,82 @@ export class Run {
   }
 
   /** The process wall fell on it while its slice ran. */
-  exceeded(limit: 'cpu' | 'wall' | 'memory', { cpuMs, wallMs }: SliceUse): void {
-    // Nothing measured the slice that never came back.
-    this.#cpuMs += cpuMs
-    if (this.#opening) {
-      this.#initMs += wallMs
-    } else {
-      this.#sliceMs += wallMs
-      this.#slices++
-    }
-    this.#finish(this.#exceeded(limit, this.#opening ? 'init' : 'run'))
+  exceeded(limit: 'cpu' | 'wall' | 'memory', use: SliceUse): void {
+    const phase = this.#opening ? 'init' : 'run'
+    this.#meter.died(use, phase)
+    this.#finish(this.#exceeded(limit, phase))
   }
 
-  #enter(kind: 'invoke' | 'timer', extra: number, text: Buffer | string, body: Buffer | string, utf8: boolean): void {
+  #enter(kind: 'invoke' | 'timer' | 'settle' | 'abort', extra: number, text: Buffer | string, body: Buffer | string, utf8: boolean): void {
     const sandbox = this.#sandbox as Sandbox
-    if (this.#openSlices++ === 0 && this.#runningFrom !== undefined) this.#waitMs += performance.now() - this.#idleSince
-    sandbox.cell.process.enter(sandbox.number, { in: kind, call: this.#call, extra, utf8 }, text, body, this.#slice())
+    this.#meter.sent(performance.now())
+    sandbox.cell.process.enter(sandbox.number, { in: kind, call: this.#call, extra, utf8 }, text, body, this.#slice(kind === 'abort'))
   }
 
-  #slice(): SliceOwner {
+  #slice(last: boolean): SliceOwner {
     return {
-      cpuMs: Math.max(0, Math.min(MAX_SLICE_CPU_MS, cpuBudgetMs(this.version.limits) - this.#cpuMs)),
+      cpuMs: Math.max(0, Math.min(MAX_SLICE_CPU_MS, cpuBudgetMs(this.version.limits) - this.#meter.cpuMs)),
       wallMs: Math.max(1, this.#leftMs()),
       memoryMb: this.version.limits.memoryMb,
       by: this,
-      done: (report) => this.#entered(report),
+      done: (report) => {
+        this.#entered(report)
+        if (last) this.#finish({ kind: 'cancelled' })
+      },
     }
   }
 
-  /** Wall time left: of its own timeout once it runs, of the caller's deadline in any case. */
+  /** Wall time left: of its own timeout once it runs, of the caller's deadline in any case; of `waitUntil` once the caller has his reply. */
   #leftMs(): number {
     const now = performance.now()
+    if (this.#repliedAt !== undefined) return MAX_WAIT_UNTIL_MS - (now - this.#repliedAt)
     const untilDeadline = this.claim.leftMs - (now - this.#receivedAt)
-    const untilTimeout = this.#runningFrom === undefined ? this.version.limits.timeoutMs : this.version.limits.timeoutMs - (now - this.#runningFrom)
-    return Math.min(untilDeadline, untilTimeout)
+    const { runningFrom = now } = this.#meter
+    return Math.min(untilDeadline, this.version.limits.timeoutMs - (now - runningFrom))
   }
 
   #opened(sandbox: Sandbox, report: SliceReport): void {
     this.#opening = false
-    this.#initMs = report.wallMs
-    this.#heapMb = report.heapMb
+    this.#meter.opened(report)
     sandbox.opening = false
     sandbox.heapMb = report.heapMb
     sandbox.initMs = report.wallMs
     this.#logUncaught(report)
-    const loaded = report.messages.find(({ kind }) => kind === 'loaded')
     for (const { kind, text } of report.messages) if (kind === 'log') this.#host.log(this, text.toString('utf8'))
-    if (report.end === 'ok' && report.cpuMs <= INIT_CPU_MS + CPU_TICK_MS && loaded !== undefined) {
-      if (this.invocation.trigger === 'deploy') {
-        this.#cpuMs = report.cpuMs
-        this.#finish({ kind: 'returned' }, JSON.stringify({ kind: 'json', coldStartMs: performance.now() - this.#receivedAt }), loaded.text)
-      }
+    const outcome = this.#initOutcome(report)
+    if (outcome === undefined) {
+      if (this.invocation.trigger !== 'deploy') return
+      this.#meter.charge(report.cpuMs)
+      const loaded = report.messages.find(({ kind }) => kind === 'loaded') as GuestMessage
+      this.#finish({ kind: 'returned' }, JSON.stringify({ kind: 'json', coldStartMs: performance.now() - this.#receivedAt }), loaded.text)
       return
     }
-    this.#cpuMs = report.cpuMs
-    const outcome = this.#initOutcome(report)
+    this.#meter.charge(report.cpuMs)
     sandbox.close()
     this.#host.sandboxDied(sandbox, this, outcome)
     this.#finish(outcome)
   }
 
-  #initOutcome(report: SliceReport): Outcome {
-    if (report.end === 'memory') return this.#exceeded('memory', 'init')
-    if (report.end === 'flood') return this.#exceeded('output', 'init')
-    if (report.end === 'gone') return { kind: 'lost', reason: 'its sandbox could not be made', started: 'no' }
-    if (report.cpuMs > INIT_CPU_MS + CPU_TICK_MS) return this.#exceeded('cpu', 'init')
-    if (report.end === 'timeout') {
-      if (report.wallMs >= INIT_WALL_MS - 1) return this.#exceeded('wall', 'init')
-      if (report.cpuMs >= INIT_CPU_MS - CPU_TICK_MS) return this.#exceeded('cpu', 'init')
+  /** What its start came to; undefined: it is loaded. */
+  #initOutcome(report: SliceReport): Outcome | undefined {
+    const verdict = judgeInit(report, this.version.limits)
+    if (verdict === MISFIRED) {
       this.#host.guardMisfired(this)
       return { kind: 'lost', reason: 'the guard ended its start below its CPU budget', started: 'no' }
     }
+    if (verdict !== undefined) return verdict
+    if (report.messages.some(({ kind }) => kind === 'loaded')) return undefined
     const failed = report.messages.find(({ kind }) => kind === 'failed')
     if (failed !== undefined) return { kind: 'threw', error: parseThrownError(failed.text), phase: 'init' }
     // The script itself did not evaluate: what isolated-vm says of it is all there is.
-    const error: ThrownError = { name: 'Error', message: report.uncaught ?? 'the module did not load', stack: '' }
-    return { kind: 'threw', error, phase: 'init' }
+    return { kind: 'threw', error: parseUncaught(report.uncaught), phase: 'init' }
   }
 
   #entered(report: SliceReport): void {
-    const now = performance.now()
     const sandbox = this.#sandbox as Sandbox
-    this.#openSlices--
-    this.#slices++
-    this.#cpuMs += report.cpuMs
-    this.#sliceMs += report.wallMs
-    this.#stallMs += Math.max(0, report.turnaroundMs - report.wallMs)
-    if (report.heapMb > 0) this.#heapMb = sandbox.heapMb = report.heapMb
-    this.#runningFrom ??= now - report.wallMs
-    if (this.#openSlices === 0) this.#idleSince = now
+    this.#meter.cameBack(report, performance.now())
+    if (report.surplusCpuMs > 0) this.#meter.payFor({ cpuMs: report.surplusCpuMs, runMs: 0 })
+    if (report.heapMb > 0) sandbox.heapMb = report.heapMb
     if (report.end !== 'ok') {
       sandbox.forget()
       this.#host.sandboxDied(sandbox, this)
@@ -241,16 +249,9 @@ export class Run {
     if (!this.#ended) this.#wallTimer ??= setTimeout(() => this.#timedOut(), Math.max(1, this.#leftMs()))
   }
 
-  /** What the slice means for the invocation's quotas; undefined: it may go on. */
   #verdict(report: SliceReport): Outcome | undefined {
-    const budget = cpuBudgetMs(this.version.limits)
-    if (report.end === 'memory') return this.#exceeded('memory', 'run')
-    if (report.end === 'flood') return this.#exceeded('output', 'run')
-    if (report.end === 'gone') return { kind: 'lost', reason: 'its sandbox ended before it began', started: 'no' }
-    if (this.#cpuMs > budget + CPU_TICK_MS) return this.#exceeded('cpu', 'run')
-    if (report.end === 'ok') return undefined
-    if (this.#leftMs() <= 1) return this.#exceeded('wall', 'run')
-    if (this.#cpuMs >= budget - CPU_TICK_MS) return this.#exceeded('cpu', 'run')
+    const verdict = judgeSlice(report, this.#meter.cpuMs, this.#leftMs(), this.version.limits)
+    if (verdict !== MISFIRED) return verdict
     this.#host.guardMisfired(this)
     return { kind: 'lost', reason: 'the guard ended it below its CPU budget: the machine is overloaded', started: 'maybe' }
   }
@@ -260,24 +261,29 @@ export class Run {
     if (this.#ended) return
     switch (kind) {
       case 'result':
-        if (text.length + body.length > MAX_INLINE_BODY_BYTES + MAX_HEAD_BYTES || body.length > MAX_INLINE_BODY_BYTES)
-          this.#finish(this.#exceeded('output', 'run'))
-        else this.#finish({ kind: 'returned' }, text, body)
+        this.#replied(text, body, extra)
         return
-      case 'failed': {
-        const error = parseThrownError(text)
-        this.#finish(error.name === 'OutputLimit' ? this.#exceeded('output', 'run') : { kind: 'threw', error, phase: 'run' })
+      case 'done':
+        this.#finish({ kind: 'returned' })
         return
-      }
+      case 'failed':
+        this.#finish(extra === 1 ? this.#exceeded('whole reply', 'run') : { kind: 'threw', error: parseThrownError(text), phase: 'run' })
+        return
       case 'log':
         this.#host.log(this, text.toString('utf8'))
         return
       case 'timer':
-        this.#setTimer(extra, Number(text.toString('latin1')))
+        this.#timers ??= new GuestTimers((number) => this.#enter('timer', number, '', '', true))
+        this.#timers.set(extra, Number(text.toString('latin1')))
         return
       case 'untimer':
-        clearTimeout(this.#timers.get(extra))
-        this.#timers.delete(extra)
+        this.#timers?.clear(extra)
+        return
+      case 'call':
+        this.#hostCalls().start(extra, text, body)
+        return
+      case 'uncall':
+        this.#calls?.cancel(extra)
         return
       default:
         // A message this wall does not have. It can only come from a broken prelude or a broken cell: say nothing, do nothing.
@@ -285,26 +291,84 @@ export class Run {
     }
   }
 
-  #setTimer(number: number, delayMs: number): void {
-    if (this.#timers.size >= MAX_OPEN_TIMERS) return
-    const wait = Number.isFinite(delayMs) ? Math.min(Math.max(0, delayMs), MAX_TIMEOUT_MS) : 0
-    this.#timers.set(
-      number,
-      setTimeout(() => {
-        this.#timers.delete(number)
-        if (!this.#ended) this.#enter('timer', number, '', '', true)
-      }, wait),
+  #replied(head: Buffer, body: Buffer, goesOn: number): void {
+    if (this.#reply !== 'none') return
+    if (body.length > MAX_INLINE_BODY_BYTES || head.length > MAX_REPLY_HEAD_BYTES) this.#finish(this.#exceeded('whole reply', 'run'))
+    else if (goesOn === 0) this.#finish({ kind: 'returned' }, head, body)
+    else this.#replyBeside(Buffer.from(head), Buffer.from(body), goesOn)
+  }
+
+  /** The caller gets his reply now, though the invocation is not at its end. */
+  #replyBeside(head: Buffer, body: Buffer, goesOn: number): void {
+    const { gateway, id, attempt } = this.invocation
+    const open = (goesOn & ReplyGoesOn.open) !== 0
+    const dataHead = { open, start: this.#start === 'cold' ? ('cold' as const) : ('warm' as const) }
+    const stream = new ReplyStream({
+      open: () => this.#host.data.openReply(gateway, `${id}/${attempt}`, dataHead, head),
+      // A caller who leaves does not end what was to go on without him.
+      onCut: () => (open ? this.#replyOut() : this.cancel()),
+      onTooLarge: () => {
+        this.#retire()
+        this.#finish(this.#exceeded('streamed reply', 'run'))
+      },
+    })
+    this.#replyStream = stream
+    this.#reply = 'streaming'
+    const over = async (): Promise<void> => {
+      await stream.end()
+      this.#replyOut()
+    }
+    if ((goesOn & ReplyGoesOn.stream) !== 0) {
+      this.#hostCalls().pipes.addSink(OWN_PIPE, { write: (piece) => stream.write(piece), end: over, abort: () => stream.abort() })
+      return
+    }
+    void (body.length === 0 ? over() : stream.write(body).then(over)).catch(() => this.#replyOut())
+  }
+
+  /** Nobody waits for it from now on; what `waitUntil` holds has a clock of its own. */
+  #replyOut(): void {
+    if (this.#ended) return
+    this.#reply = 'out'
+    this.#repliedAt = performance.now()
+    clearTimeout(this.#wallTimer)
+    this.#wallTimer = setTimeout(() => this.#timedOut(), MAX_WAIT_UNTIL_MS)
+  }
+
+  #hostCalls(): HostCalls {
+    if (this.#calls !== undefined) return this.#calls
+    const { invocation } = this
+    const pipes = new Pipes()
+    pipes.addSource(
+      OWN_PIPE,
+      lazySource(
+        (signal) => this.#host.data.openRequest(invocation.gateway, `${invocation.id}/${invocation.attempt}`, signal),
+        'Cannot read the request: the caller has left before its end',
+      ),
     )
+    this.#calls = new HostCalls({
+      operations: this.#host.operations,
+      invocation,
+      leftMs: () => this.#leftMs(),
+      pipes,
+      settle: (number, reply, body) => {
+        if (!this.#ended) this.#enter('settle', number, reply, body, false)
+      },
+      onError: (error, op) => this.#host.hostCallFailed(this, op, error),
+    })
+    return this.#calls
   }
 
   #timedOut(): void {
     // Inside a slice the guard and the kill clock act; their verdict comes with its end.
-    if (this.#openSlices > 0) {
+    if (this.#meter.openSlices > 0) {
       this.#wallTimer = setTimeout(() => this.#timedOut(), 1)
       return
     }
     this.#retire()
-    this.#finish(this.#exceeded('wall', 'run'))
+    if (this.#reply === 'out') {
+      this.#host.log(this, `warn waitUntil was ended: what it holds may go on for ${MAX_WAIT_UNTIL_MS} ms after the reply (fixed for all functions)`)
+      this.#finish({ kind: 'returned' })
+    } else this.#finish(this.#exceeded('wall', 'run'))
   }
 
   /** What it left behind in the sandbox would run on in somebody else's slices: no newcomers, and it goes with its last rider. */
@@ -312,18 +376,8 @@ export class Run {
     if (this.#sandbox !== undefined) this.#sandbox.retired = true
   }
 
-  #exceeded(limit: 'cpu' | 'wall' | 'memory' | 'output', phase: 'init' | 'run'): Outcome {
-    const { limits } = this.version
-    switch (limit) {
-      case 'cpu':
-        return { kind: 'exceeded', limit, allowed: phase === 'init' ? INIT_CPU_MS : cpuBudgetMs(limits), unit: 'ms', phase }
-      case 'wall':
-        return { kind: 'exceeded', limit, allowed: phase === 'init' ? INIT_WALL_MS : limits.timeoutMs, unit: 'ms', phase }
-      case 'memory':
-        return { kind: 'exceeded', limit, allowed: limits.memoryMb, unit: 'MiB', phase }
-      case 'output':
-        return { kind: 'exceeded', limit, allowed: MAX_INLINE_BODY_BYTES, unit: 'bytes', phase }
-    }
+  #exceeded(quota: Quota, phase: 'init' | 'run'): Outcome {
+    return exceeded(this.version.limits, quota, phase)
   }
 
   #logUncaught(report: SliceReport): void {
@@ -334,27 +388,22 @@ export class Run {
     if (this.#ended) return
     this.#ended = true
     clearTimeout(this.#wallTimer)
-    for (const timer of this.#timers.values()) clearTimeout(timer)
-    this.#timers.clear()
+    this.#timers?.[Symbol.dispose]()
+    this.#calls?.[Symbol.dispose]()
+    // A stream that was not ended by its function must not look whole.
+    if (this.#reply === 'streaming') this.#replyStream?.abort()
     this.#sandbox?.dismiss(this, this.#call, performance.now())
     this.#host.finished(this, {
       outcome,
       text,
       body,
       used: {
-        initMs: this.#initMs,
-        runMs: this.#sliceMs + this.#waitMs + (this.#openSlices === 0 && this.#runningFrom !== undefined ? performance.now() - this.#idleSince : 0),
-        stallMs: this.#stallMs,
-        cpuMs: this.#cpuMs,
-        waitMs: this.#waitMs,
-        heapMb: this.#heapMb,
-        meanSliceMs: this.#slices === 0 ? 0 : this.#cpuMs / this.#slices,
+        ...this.#meter.use(performance.now()),
         start: this.#start,
+        streamedBytes: this.#replyStream?.bytes ?? 0,
+        egressBytes: this.#calls?.spent.egressBytes ?? 0,
+        subrequests: this.#calls?.spent.subrequests ?? 0,
       },
     })
   }
 }
-
-const MAX_HEAD_BYTES = 64 * 1024
-/** The prelude allows each call 1 000; behind it this only bounds a cell that lies. */
-const MAX_OPEN_TIMERS = 10_000

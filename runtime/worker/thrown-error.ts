@@ -10,6 +10,12 @@ export function parseThrownError(text: Buffer): ThrownError {
   }
 }
 
+/** What isolated-vm says of a script that did not even evaluate, such as `SyntaxError: Invalid regular expression …`. */
+export function parseUncaught(text = 'the module did not load'): ThrownError {
+  const [, name = 'Error', message = ''] = /^(?:(\w{1,100}): )?([^\n]*)/.exec(text) ?? []
+  return { name, message, stack: text.includes('\n') ? text : '' }
+}
+
 const MAX_BYTES = 128 * 1024
 
 function cut(value: unknown, chars: number): string {

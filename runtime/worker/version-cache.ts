@@ -51,6 +51,11 @@ export class VersionCache {
     }
   }
 
+  /** Content of an artifact: out of the store, or a file. */
+  async readArtifact(sha256: string): Promise<Buffer> {
+    return (await this.#store.getBuffer(artifactKey(sha256))) ?? (await readFile(artifactPath(this.#dataDir, sha256)))
+  }
+
   close(): void {
     this.#store.disconnect()
   }
@@ -59,7 +64,7 @@ export class VersionCache {
     const record = await this.#store.get(versionRecordKey(versionId))
     if (record === null) throw new Error(`Cannot load version ${versionId}: the store has no such version`)
     const version = parseFunctionVersion(JSON.parse(record))
-    const script = (await this.#store.getBuffer(artifactKey(version.sha256))) ?? (await readFile(artifactPath(this.#dataDir, version.sha256)))
+    const script = await this.readArtifact(version.sha256)
     const sha256 = createHash('sha256').update(script).digest('hex')
     if (sha256 !== version.sha256) throw new Error(`Cannot load version ${versionId}: its artifact ${version.sha256} is damaged`)
     return { version, script }

@@ -6,16 +6,24 @@ import { parseInvocation } from '../contract/invocation.ts'
 import type { LoadSpec } from '../contract/messages.ts'
 import type { Outcome } from '../contract/outcome.ts'
 import type { ReplyFrameHead } from '../contract/reply.ts'
+import { DataClient } from '../data/data-client.ts'
+import type { HostOperation } from '../host/operation.ts'
+import { openOperations } from '../host/operations.ts'
 import { probeJail } from '../jail/jail.ts'
+import { probeMemoryGroups } from '../jail/memory-group.ts'
 import { FunctionLog } from '../lane/function-log.ts'
+import { machineId } from '../lane/machine-id.ts'
 import { type Claim, WorkerLane } from '../lane/worker-lane.ts'
 import type { Cell } from './cell.ts'
+import { cellNeeds } from './cell-command.ts'
 import { CellPool } from './cell-pool.ts'
 import type { CellExit } from './cell-process.ts'
 import { victims } from './eviction.ts'
 import { ProcessGauge } from './proc.ts'
-import { Run, type RunHost, type RunResult } from './run.ts'
+import { Run, type RunHost, type RunResult, type RunUse } from './run.ts'
+import type { Debt } from './run-meter.ts'
 import { Sandbox } from './sandbox.ts'
+import { StackMaps } from './stack-maps.ts'
 import { usageOf } from './usage-of.ts'
 import { type LoadedVersion, VersionCache } from './version-cache.ts'
 
@@ -31,6 +39,7 @@ const OVERCOMMIT = 4
 const CELL_MB = 40
 const WATCH_MS = 10
 const HOUSEKEEPING_MS = 1_000
+const AUDIT_MS = 1_000
 const IDLE_CELL_MS = 60_000
 
 /**
@@ -38,18 +47,24 @@ const IDLE_CELL_MS = 60_000
  * comes back. Everything a tenant's code may ask of the world goes through here.
  */
 export class Worker implements RunHost {
+  readonly operations: ReadonlyMap<string, HostOperation>
+  readonly data: DataClient
   readonly #config: WorkerConfig
   readonly #log: WorkerLog
   readonly #lane: WorkerLane
   readonly #versions: VersionCache
+  readonly #stackMaps: StackMaps
   readonly #functionLog: FunctionLog
   readonly #pool: CellPool
+  readonly #host: ReturnType<typeof openOperations>
   readonly #walls: readonly string[]
   readonly #gauge = new ProcessGauge(process.pid)
   /** Accepted and not settled. */
   readonly #runs = new Map<Run, { readonly requestBytes: number }>()
   /** Claimed, and still being read or fetched. */
   #beginning = 0
+  /** Of those, the ones nobody waits for any more. */
+  readonly #cancelledEarly = new Set<string>()
   readonly #changed = new Set<string>()
   readonly #timers: NodeJS.Timeout[] = []
   #evictionClock = 0
@@ -58,13 +73,17 @@ export class Worker implements RunHost {
 
   static async start(config: WorkerConfig, log: WorkerLog): Promise<Worker> {
     const assets = await cellAssets(config.dataDir)
-    const jail = probeJail({ openFiles: 64, processes: 32 })
-    const worker = new Worker(config, log, jail.walls, (onExit, onError) => new CellPool({ assets, jail, dataDir: config.dataDir, onExit, onError }))
+    const jail = probeJail(cellNeeds(assets))
+    const memoryGroups = probeMemoryGroups(process.pid)
+    const walls = memoryGroups === undefined ? jail.walls : [...jail.walls, 'cgroup']
+    const options = { assets, jail, memoryGroups, dataDir: config.dataDir }
+    const worker = new Worker(config, log, walls, (onExit, onError) => new CellPool({ ...options, onExit, onError }))
     await worker.#pool.open()
     await worker.#lane.join()
     worker.#timers.push(
       setInterval(() => worker.#pool.watch(performance.now()), WATCH_MS),
       setInterval(() => worker.#keepHouse(performance.now()), HOUSEKEEPING_MS),
+      setInterval(() => worker.#pool.audit(performance.now()), AUDIT_MS),
     )
     return worker
   }
@@ -81,7 +100,11 @@ export class Worker implements RunHost {
     const onError = (error: Error): void => log.warn({ err: error }, error.message)
     this.#pool = createPool((cell, exit) => this.#cellExited(cell, exit), onError)
     this.#versions = new VersionCache({ storeUrl: config.storeUrl, dataDir: config.dataDir, onError })
+    this.#stackMaps = new StackMaps((sha256) => this.#versions.readArtifact(sha256))
     this.#functionLog = new FunctionLog({ url: config.laneUrl, onError })
+    this.data = new DataClient({ machine: machineId(), lookUp: (gatewayId) => this.#lane.dataAddress(gatewayId) })
+    this.#host = openOperations({ ...config, invokeBeside: (...nested) => this.data.invoke(...nested), onError })
+    this.operations = this.#host.operations
     this.#lane = new WorkerLane({
       url: config.laneUrl,
       workerId: config.workerId,
@@ -90,6 +113,7 @@ export class Worker implements RunHost {
       resident: (which) => this.#resident(which),
       onClaim: (claim) => void this.#take(claim),
       onGone: () => this.#gone(),
+      onAbort: (key) => this.#abort(key),
       onState: () => {},
       onError,
     })
@@ -106,14 +130,14 @@ export class Worker implements RunHost {
       const loaded = kept ?? (await this.#versions.load(invocation.versionId, { keep: !deploying }))
       const run = new Run(claim, invocation, loaded.version, { text: frame.text, body: frame.body }, this, performance.now())
       this.#runs.set(run, { requestBytes: frame.text.length + frame.body.length })
+      if (this.#cancelledEarly.delete(claim.key)) run.cancel()
       this.#dispatch(run, loaded)
     } catch (error) {
       this.#log.error({ err: error, key: claim.key }, 'cannot begin a claimed invocation')
       const outcome = { kind: 'lost', reason: (error as Error).message, started: 'no' } as const
-      const used = { initMs: 0, runMs: 0, stallMs: 0, cpuMs: 0, waitMs: 0, heapMb: 0, meanSliceMs: 0, start: 'none' } as const
-      this.#settle(claim, { outcome, used, text: '', body: '' }, 0)
+      this.#settle(claim, { outcome, used: NOTHING_USED, text: '', body: '' }, 0)
     } finally {
-      this.#beginning--
+      if (--this.#beginning === 0) this.#cancelledEarly.clear()
       this.#tellIfIdle()
     }
   }
@@ -143,6 +167,16 @@ export class Worker implements RunHost {
   }
 
   finished(run: Run, result: RunResult): void {
+    const { outcome } = result
+    if (outcome.kind !== 'threw') return this.#conclude(run, result)
+    const { error } = outcome
+    this.#stackMaps.whenKnown(run.version, error.message + error.stack, (inAuthorPlaces) => {
+      const placed = { ...error, message: inAuthorPlaces(error.message), stack: inAuthorPlaces(error.stack) }
+      this.#conclude(run, { ...result, outcome: { ...outcome, error: placed } })
+    })
+  }
+
+  #conclude(run: Run, result: RunResult): void {
     const known = this.#runs.get(run)
     if (known === undefined) return
     this.#runs.delete(run)
@@ -173,22 +207,27 @@ export class Worker implements RunHost {
 
   sandboxDied(sandbox: Sandbox, by: Run, shared?: Outcome): void {
     this.#changed.add(sandbox.versionId)
+    if (shared === undefined) this.#pool.blame(by.version, 'sandbox', performance.now())
     for (const rider of [...sandbox.riders]) {
       if (rider === by) continue
       if (shared !== undefined) rider.share(shared)
-      else rider.lose('its sandbox was ended by another invocation of the same function', 'maybe')
+      else by.payFor(rider.lose('its sandbox was ended by another invocation of the same function', 'maybe'))
     }
   }
 
   log(run: Run, line: string): void {
+    const { tenant, name, id, version } = run.invocation
     const space = line.indexOf(' ')
-    this.#functionLog.append(run.invocation.tenant, run.invocation.name, {
-      at: Date.now(),
-      id: run.invocation.id,
-      version: run.invocation.version,
-      level: line.slice(0, Math.max(0, space)),
-      message: line.slice(space + 1),
-    })
+    const level = line.slice(0, Math.max(0, space))
+    const message = line.slice(space + 1)
+    const at = Date.now()
+    this.#stackMaps.whenKnown(run.version, message, (inAuthorPlaces) =>
+      this.#functionLog.append(tenant, name, { at, id, version, level, message: inAuthorPlaces(message) }),
+    )
+  }
+
+  hostCallFailed(run: Run, op: string, error: Error): void {
+    this.#log.warn({ err: error, id: run.invocation.id, op }, 'a host call failed')
   }
 
   guardMisfired(run: Run): void {
@@ -219,21 +258,38 @@ export class Worker implements RunHost {
     this.#pool.close()
     this.#versions.close()
     this.#functionLog.close()
+    this.data[Symbol.dispose]()
+    this.#host[Symbol.dispose]()
   }
 
   #cellExited(cell: Cell, { running, killed, outOfMemory }: CellExit): void {
     const limit = killed === 'cpu' || killed === 'wall' || killed === 'memory' ? killed : outOfMemory ? 'memory' : undefined
     if (killed !== 'stop') this.#log.info({ tenant: cell.tenant, killed, outOfMemory, lastUse: cell.lastUse }, 'a cell was ended')
+    // A cell that was too large before its slice began is not the slice's doing.
+    const isBlamed = (run: Run, sandbox: Sandbox): boolean =>
+      limit !== undefined && running?.by === run && (killed !== 'memory' || cell.lastUse.grewMb >= sandbox.memoryMb)
+    let blamed: Run | undefined
+    const debts: Debt[] = []
     for (const sandbox of [...cell.sandboxes.values()]) {
       sandbox.forget()
       this.#changed.add(sandbox.versionId)
       for (const run of [...sandbox.riders]) {
-        // A cell that was too large before its slice began is not the slice's doing.
-        const blamed = running?.by === run && (killed !== 'memory' || cell.lastUse.grewMb >= sandbox.memoryMb)
-        if (limit !== undefined && blamed) run.exceeded(limit, cell.lastUse)
-        else run.lose('the process it ran in ended', 'maybe')
+        if (isBlamed(run, sandbox)) blamed = run
+        else debts.push(run.lose('the process it ran in ended', 'maybe'))
       }
     }
+    for (const debt of debts) blamed?.payFor(debt)
+    if (blamed !== undefined) this.#pool.blame(blamed.version, 'cell', performance.now())
+    if (limit !== undefined) blamed?.exceeded(limit, cell.lastUse)
+  }
+
+  #abort(key: string): void {
+    for (const run of this.#runs.keys()) {
+      if (run.claim.key !== key) continue
+      run.cancel()
+      return
+    }
+    if (this.#beginning > 0) this.#cancelledEarly.add(key)
   }
 
   /** The lane has given this worker up: everything here is lost already, and on record. */
@@ -287,6 +343,20 @@ export class Worker implements RunHost {
     this.#changed.clear()
     return riders
   }
+}
+
+const NOTHING_USED: RunUse = {
+  initMs: 0,
+  runMs: 0,
+  stallMs: 0,
+  cpuMs: 0,
+  waitMs: 0,
+  heapMb: 0,
+  meanSliceMs: 0,
+  start: 'none',
+  streamedBytes: 0,
+  egressBytes: 0,
+  subrequests: 0,
 }
 
 function loadSpec({ version: { tenant, name, version, style, env } }: LoadedVersion): string {
