@@ -1,4 +1,7 @@
+import type { ReplyHead } from '../../runtime/contract/messages.ts'
+import type { LaneReply } from '../../runtime/lane/submitter.ts'
 import type { Answered } from './invoke.ts'
+import type { StreamedReply } from './open-invocations.ts'
 import { outcomeProblem, refusalProblem } from './outcome-problem.ts'
 import { problemResponse } from './problem.ts'
 import { confineCookie, parseReplyHead } from './reply-head.ts'
@@ -8,11 +11,17 @@ export interface AnswerOptions {
   readonly owner: boolean
 }
 
+/** The head of an answer whose body comes by and by. A name with several values gets a line for each. */
+export interface AnswerHead {
+  readonly status: number
+  readonly headers: Record<string, string | string[]>
+}
+
 /** Pages of tenants share the platform's origin: what they serve runs in an origin of its own. */
 const TENANT_PAGE_POLICY = 'sandbox allow-scripts allow-forms allow-popups allow-downloads'
 
 /** What became of an invocation → the HTTP answer. */
-export function answer({ id, target, reply, waitedMs }: Answered, { owner }: AnswerOptions): Response {
+export function answer({ id, target, waitedMs }: Answered, reply: LaneReply, { owner }: AnswerOptions): Response {
   if (reply.kind === 'refused') return problemResponse(refusalProblem(reply.reason, target), { 'isolane-invocation-id': id })
   const ours: Record<string, string> = { 'isolane-invocation-id': id, 'isolane-version': String(target.version) }
   if (reply.kind === 'verdict') {
@@ -31,32 +40,44 @@ export function answer({ id, target, reply, waitedMs }: Answered, { owner }: Ans
   if (outcome.kind !== 'returned') return problemResponse(outcomeProblem(outcome, target, owner), ours)
 
   const head = parseReplyHead(reply.text)
-  if (head === undefined) {
-    const detail = `${target.tenant}/${target.name} answered with a status or header that HTTP cannot carry`
-    return problemResponse({ status: 502, code: 'bad_reply', detail }, ours)
-  }
+  if (head === undefined) return badReply(target, ours)
   // A Buffer over its own memory is a Uint8Array to HTTP; TypeScript minds that it might be shared.
   const body = reply.body as Uint8Array<ArrayBuffer>
-  if (head.kind === 'json') {
-    ours['content-type'] = 'application/json'
-    return new Response(body, { status: 200, headers: ours })
-  }
-  ours['content-security-policy'] = TENANT_PAGE_POLICY
-  const bodiless = head.status === 204 || head.status === 205 || head.status === 304
-  return new Response(bodiless ? null : body, { status: head.status, headers: merged(head.headers, ours, `/fn/${target.tenant}/${target.name}`) })
+  const { status, headers } = headOf(head, ours, target)
+  // A plain object, because a list of pairs costs the server a `Headers` object (10 µs of an answer's 100) and would be joined
+  // by commas. Node takes lists where the standard's type knows none.
+  return new Response(isBodiless(status) ? null : body, { status, headers: headers as Record<string, string> })
 }
 
-/**
- * The function's headers and ours; a name that comes twice gets a line each. A plain object, because a list of pairs
- * costs the server a `Headers` object (10 µs of an answer's 100) and would be joined by commas.
- */
-function merged(theirs: readonly (readonly [string, string])[], ours: Record<string, string>, prefix: string): Record<string, string> {
+/** The head of a reply whose body follows; a whole answer where HTTP cannot carry it. */
+export function streamedHead({ id, target }: Answered, { head, start }: StreamedReply): AnswerHead | Response {
+  const ours = { 'isolane-invocation-id': id, 'isolane-version': String(target.version), 'isolane-start': start }
+  if (head === undefined) return badReply(target, { ...ours, 'isolane-outcome': 'returned' })
+  return headOf(head, ours, target)
+}
+
+export function isBodiless(status: number): boolean {
+  return status === 204 || status === 205 || status === 304
+}
+
+function headOf(head: ReplyHead, ours: Record<string, string>, { tenant, name }: Answered['target']): AnswerHead {
+  if (head.kind === 'json') return { status: 200, headers: { ...ours, 'content-type': 'application/json' } }
+  const policed = { ...ours, 'content-security-policy': TENANT_PAGE_POLICY }
+  return { status: head.status, headers: merged(head.headers, policed, `/fn/${tenant}/${name}`) }
+}
+
+function badReply({ tenant, name }: Answered['target'], ours: Record<string, string>): Response {
+  const detail = `${tenant}/${name} answered with a status or header that HTTP cannot carry`
+  return problemResponse({ status: 502, code: 'bad_reply', detail }, ours)
+}
+
+/** The function's headers and ours; a name that comes twice gets a line each. */
+function merged(theirs: readonly (readonly [string, string])[], ours: Record<string, string>, prefix: string): Record<string, string | string[]> {
   const all: Record<string, string | string[]> = Object.assign(Object.create(null), ours)
   for (const [name, theirValue] of theirs) {
     const value = name === 'set-cookie' ? confineCookie(theirValue, prefix) : theirValue
     const before = Object.hasOwn(all, name) ? all[name] : undefined
     all[name] = before === undefined ? value : typeof before === 'string' ? [before, value] : [...before, value]
   }
-  // Node takes lists where the standard's type knows none.
-  return all as Record<string, string>
+  return all
 }

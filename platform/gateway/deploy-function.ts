@@ -1,6 +1,6 @@
 import type { FunctionVersion, HandlerStyle } from '../../runtime/contract/function-version.ts'
 import type { ThrownError } from '../../runtime/contract/outcome.ts'
-import { toAuthorError, toAuthorStack } from '../builder/author-stack.ts'
+import { toAuthorPlace } from '../builder/author-place.ts'
 import { describeBuildError } from '../builder/build-error.ts'
 import type { Builder } from '../builder/builder.ts'
 import type { BuildFailure, Built, Upload } from '../builder/built.ts'
@@ -64,7 +64,7 @@ export function createDeploy({ builder, registry, loadOnce }: DeployDeps) {
     const buildMs = Math.round((performance.now() - startedAt) * 10) / 10
     if ('ok' in code && !code.ok) throw buildProblem(request.name, code)
     const candidate = await begun(registry.begin({ ...request, code }))
-    const { accepted, loaded } = await loadedAndAccepted(candidate, (problem) => placed(problem, request.code, code))
+    const { accepted, loaded } = await loadedAndAccepted(candidate, (problem) => placed(problem, request.code))
     const warnings = [...('warnings' in code ? code.warnings : []), ...(loaded.warning === undefined ? [] : [loaded.warning])]
     return { ...accepted, env: candidate.record.env, report: { buildMs, ...loaded.report }, warnings }
   }
@@ -103,13 +103,13 @@ function buildProblem(name: string, { code, detail, errors }: Exclude<Built | Bu
 }
 
 /** Where in the uploaded modules a failed start came from, as a failed build says it. */
-function placed(problem: ProblemInit, uploaded: DeployRequest['code'], built: Built | VersionEntry): ProblemInit {
+function placed(problem: ProblemInit, uploaded: DeployRequest['code']): ProblemInit {
   const error = problem.extra?.error as ThrownError | undefined
-  if (error === undefined || !('modules' in uploaded) || !('script' in built) || built.sourceMap === undefined) return problem
-  const place = toAuthorError(`${error.name}: ${error.message}`, error.stack, built.sourceMap, uploaded)
+  if (error === undefined || !('modules' in uploaded)) return problem
+  const place = toAuthorPlace(`${error.name}: ${error.message}`, error.stack, uploaded)
   return {
     ...problem,
     detail: place.file === undefined ? problem.detail : `${problem.detail}\n${describeBuildError(place)}`,
-    extra: { ...problem.extra, error: { ...error, stack: toAuthorStack(error.stack, built.sourceMap) }, errors: [place] },
+    extra: { ...problem.extra, errors: [place] },
   }
 }

@@ -3,7 +3,8 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Logger } from 'pino'
-import { openLaneConnection } from '../../runtime/lane/connection.ts'
+import { MAX_QUEUE_WAIT_MS, MAX_TIMEOUT_MS } from '../../runtime/contract/limits.ts'
+import { connected, openLaneConnection } from '../../runtime/lane/connection.ts'
 import { FunctionLog } from '../../runtime/lane/function-log.ts'
 import { LaneView } from '../../runtime/lane/lane-view.ts'
 import { lanePrefix, MAIN_LANE } from '../../runtime/lane/scripts.ts'
@@ -22,11 +23,16 @@ import { TenantRegistry } from '../registry/tenant-registry.ts'
 import { StartError } from '../start-error.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createApp } from './app.ts'
+import { publishDataAddress } from './data-address.ts'
+import { openDataServer, reachableHost } from './data-server.ts'
 import { fleetRoutes } from './fleet-routes.ts'
 import { createFunctionsRoutes } from './functions-routes.ts'
 import { createInvoke } from './invoke.ts'
 import { createLoadOnce } from './load-once.ts'
 import { logsRoutes } from './logs-routes.ts'
+import { createNestedInvoke } from './nested-invoke.ts'
+import { OpenInvocations } from './open-invocations.ts'
+import { dropRestOfBodies } from './rest-of-body.ts'
 import { rpcDoor } from './rpc-door.ts'
 import { createTenantsRoutes } from './tenants-routes.ts'
 import { urlDoor } from './url-door.ts'
@@ -40,6 +46,8 @@ export interface GatewayOptions {
   readonly dataDir: string
   /** 0: a worker is started when the first call comes, so none need be there now. */
   readonly minWorkers: number
+  /** Workers may run on other machines. */
+  readonly remoteWorkers: boolean
   readonly metrics: Metrics
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>
 }
@@ -55,16 +63,31 @@ export interface Gateway {
 /** Callers that keep reading for longer than this while the gateway closes are cut off. */
 const CLOSE_GRACE_MS = 30_000
 const CLOSE_SWEEP_MS = 50
+/** A body is sent at the pace at which its function reads, for as long as that may run. */
+const MAX_REQUEST_MS = MAX_QUEUE_WAIT_MS + MAX_TIMEOUT_MS + 10_000
 
 /** Everything between a port and the lane. */
-export async function openGateway({ host, port, laneUrl, store, dataDir, minWorkers, metrics, log }: GatewayOptions): Promise<Gateway> {
+export async function openGateway({
+  host,
+  port,
+  laneUrl,
+  store,
+  dataDir,
+  minWorkers,
+  remoteWorkers,
+  metrics,
+  log,
+}: GatewayOptions): Promise<Gateway> {
   await using releases = new AsyncDisposableStack()
   const onError = (error: Error): void => log.debug({ err: error }, 'Lane connection of the gateway')
-  const submitter = releases.adopt(new Submitter({ url: laneUrl, gatewayId: `g-${randomBytes(6).toString('hex')}`, onError }), (it) => it.close())
+  const gatewayId = `g-${randomBytes(6).toString('hex')}`
+  const submitter = releases.adopt(new Submitter({ url: laneUrl, gatewayId, onError }), (it) => it.close())
   await submitter.open()
   const lane = releases.adopt(await new LaneView({ url: laneUrl, onError }).open(), (it) => it.close())
   const logs = releases.adopt(new FunctionLog({ url: laneUrl, onError }), (it) => it.close())
-  const laneRedis = releases.adopt(openLaneConnection(laneUrl, 'decisions', onError), (it) => it.disconnect())
+  const laneRedis = releases.adopt(openLaneConnection(laneUrl, `lane:${gatewayId}`, onError), (it) => it.disconnect())
+
+  await connected(laneRedis)
 
   const registry = new FunctionRegistry({ store, dataDir, changed: (key) => functions.changed(key) })
   const keyRegistry = new KeyRegistry({ store, changed: (key) => keys.changed(key) })
@@ -74,7 +97,13 @@ export async function openGateway({ host, port, laneUrl, store, dataDir, minWork
   releases.use(await watchStoreChanges(store, [functions, keys]))
   const builder = releases.use(createBuilder({ log }))
 
-  const invoke = createInvoke({ submit: (submission) => submitter.submit(submission), answered: metrics.invoked })
+  const open = new OpenInvocations()
+  const invoke = createInvoke({ gatewayId, lane: submitter, open, answered: metrics.invoked })
+  const nested = createNestedInvoke({ open, functions, invoke })
+  const data = releases.adopt(await openDataServer({ dataDir, open, nested, host: remoteWorkers ? reachableHost(host) : undefined, onError }), (it) =>
+    it.close(),
+  )
+  releases.use(await publishDataAddress({ redis: laneRedis, prefix: lanePrefix(MAIN_LANE), gatewayId, address: data.address, onError }))
   let closing = false
   const notReady = async (): Promise<string[]> => {
     const reasons: string[] = []
@@ -91,7 +120,7 @@ export async function openGateway({ host, port, laneUrl, store, dataDir, minWork
     urlDoor: urlDoor({ functions, keys, invoke }),
     routes: [
       rpcDoor({ functions, invoke }),
-      createFunctionsRoutes({ registry, builder, loadOnce: createLoadOnce({ submit: (submission) => submitter.submit(submission) }) }),
+      createFunctionsRoutes({ registry, builder, loadOnce: createLoadOnce({ gatewayId, submit: (submission) => submitter.submit(submission) }) }),
       logsRoutes({ functions, logs, openReader: () => new FunctionLog({ url: laneUrl, onError }) }),
       createTenantsRoutes({ tenants, keys: keyRegistry }),
       usageRoutes({ ledger: new LedgerClient(ledgerSocketPath(dataDir)), now: Date.now }),
@@ -99,7 +128,8 @@ export async function openGateway({ host, port, laneUrl, store, dataDir, minWork
     ],
     notReady,
   })
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  const server = createAdaptorServer({ fetch: app.fetch, autoCleanupIncoming: false, serverOptions: { requestTimeout: MAX_REQUEST_MS } }) as Server
+  dropRestOfBodies(server)
   const url = await listen(server, host, port)
   const opened = releases.move()
   return {

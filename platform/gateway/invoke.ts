@@ -1,37 +1,64 @@
 import { randomUUIDv7 } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { encodeFrame } from '../../runtime/contract/frame.ts'
 import type { Door, Invocation, Trigger } from '../../runtime/contract/invocation.ts'
-import { MAX_QUEUE_WAIT_MS } from '../../runtime/contract/limits.ts'
+import { MAX_INLINE_BODY_BYTES, MAX_QUEUE_WAIT_MS } from '../../runtime/contract/limits.ts'
 import type { EventHead } from '../../runtime/contract/messages.ts'
 import type { LaneReply, Submission } from '../../runtime/lane/submitter.ts'
 import type { Resolved } from '../registry/function-directory.ts'
+import type { EventBody } from './event-body.ts'
+import type { OpenInvocations, Reply, StreamedReply } from './open-invocations.ts'
 
 /** Invocations of one function at once when it sets nothing itself. */
 export const DEFAULT_MAX_CONCURRENCY = 1_000
+
+/** The lane's word may be faster than the reply beside it, which was sent before. */
+const REPLY_BESIDE_MS = 5_000
+
+const EMPTY = Buffer.alloc(0)
 
 /** An invocation and what became of it. */
 export interface Answered {
   readonly id: string
   readonly target: Resolved
-  readonly reply: LaneReply
+  readonly reply: Reply
   /** From the request to this. */
   readonly waitedMs: number
 }
 
+/** An invocation under way. */
+export interface Call {
+  readonly answered: Promise<Answered>
+  /** Its caller has left: it is ended wherever it is. Changes nothing once it has. */
+  cancel(): void
+}
+
 export interface InvokeDeps {
-  submit(submission: Submission): Promise<LaneReply>
+  readonly gatewayId: string
+  readonly lane: { submit(submission: Submission): Promise<LaneReply>; cancel(id: string, attempt: number): void }
+  readonly open: OpenInvocations
   /** Told of every answer, for the metrics. */
   answered(door: Door, outcome: string, seconds: number): void
 }
 
-type NewEvent = { [D in Door]: Omit<Extract<EventHead, { door: D }>, 'id' | 'deadlineAt'> }[Door]
+export type NewEvent = { [D in Door]: Omit<Extract<EventHead, { door: D }>, 'id' | 'deadlineAt' | 'stream'> }[Door]
+
+export interface InvokeOptions {
+  readonly trigger: Trigger
+  readonly event: NewEvent
+  readonly body: EventBody
+  /** Default 0: called from outside. */
+  readonly depth?: number
+  /** What the caller has left of a deadline of his own. */
+  readonly leftMs?: number
+}
 
 /** From a resolved function and an event to what became of it: everything between the two HTTP ends. */
-export function createInvoke({ submit, answered }: InvokeDeps) {
-  return async function invoke(target: Resolved, trigger: Trigger, event: NewEvent, body: Buffer): Promise<Answered> {
+export function createInvoke({ gatewayId, lane, open, answered }: InvokeDeps) {
+  return function invoke(target: Resolved, { trigger, event, body, depth = 0, leftMs = Number.POSITIVE_INFINITY }: InvokeOptions): Call {
     const id = randomUUIDv7()
+    const key = `${id}/1`
     const startedAt = performance.now()
-    const deadlineMs = MAX_QUEUE_WAIT_MS + target.limits.timeoutMs
     const invocation: Invocation = {
       id,
       attempt: 1,
@@ -41,25 +68,79 @@ export function createInvoke({ submit, answered }: InvokeDeps) {
       versionId: target.versionId,
       trigger,
       door: event.door,
+      gateway: gatewayId,
+      depth,
     }
-    const head = { ...event, id, deadlineAt: Date.now() + target.limits.timeoutMs }
-    const reply = await submit({
-      invocation,
-      limits: target.limits,
-      deadlineMs,
-      maxWaitMs: MAX_QUEUE_WAIT_MS,
-      maxConcurrency: target.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY,
-      revision: target.revision,
-      requestBytes: body.length,
-      frame: encodeFrame(invocation, JSON.stringify(head), body),
+    const inline = Buffer.isBuffer(body) && body.length <= MAX_INLINE_BODY_BYTES
+    const stream = inline ? {} : { stream: body.length === undefined ? {} : { length: body.length } }
+    const head = { ...event, id, deadlineAt: Date.now() + Math.min(target.limits.timeoutMs, leftMs), ...stream }
+
+    const first = Promise.withResolvers<Answered>()
+    let streamed: StreamedReply | undefined
+    let over = false
+    const hand = (reply: Reply): void => {
+      const waitedMs = performance.now() - startedAt
+      const note = (outcome: string): void => answered(event.door, outcome, waitedMs / 1_000)
+      if (reply.kind !== 'streamed') note(outcomeName(reply))
+      else if (reply.open) note('returned')
+      else void reply.settled.then((last) => note(outcomeName(last)))
+      first.resolve({ id, target, reply, waitedMs })
+    }
+    const conclude = (reply: LaneReply): LaneReply => {
+      over = true
+      open.remove(key)
+      if (streamed === undefined) hand(reply)
+      return reply
+    }
+    open.add(key, {
+      tenant: target.tenant,
+      depth,
+      body,
+      takeReply(reply) {
+        if (over || streamed !== undefined) return false
+        streamed = { ...reply, kind: 'streamed', settled }
+        hand(streamed)
+        return true
+      },
     })
-    const waitedMs = performance.now() - startedAt
-    answered(event.door, outcomeName(reply), waitedMs / 1_000)
-    return { id, target, reply, waitedMs }
+    const settled = lane
+      .submit({
+        invocation,
+        limits: target.limits,
+        deadlineMs: Math.min(MAX_QUEUE_WAIT_MS + target.limits.timeoutMs, leftMs),
+        maxWaitMs: Math.min(MAX_QUEUE_WAIT_MS, leftMs),
+        maxConcurrency: target.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY,
+        revision: target.revision,
+        requestBytes: body.length ?? 0,
+        frame: encodeFrame(invocation, JSON.stringify(head), inline ? body : EMPTY),
+      })
+      .then((reply) => (cameBeside(reply) && streamed === undefined && !over ? besideAtLast(reply).then(conclude) : conclude(reply)))
+
+    /** It has sent its reply to this gateway before it settled, and that is still on its way. */
+    async function besideAtLast(reply: LaneReply): Promise<LaneReply> {
+      await Promise.race([first.promise, pause(REPLY_BESIDE_MS, undefined, { ref: false })])
+      return streamed === undefined ? { kind: 'verdict', outcome: { kind: 'lost', reason: 'its reply did not come', started: 'replied' } } : reply
+    }
+
+    return {
+      answered: first.promise,
+      cancel() {
+        streamed?.body.cut()
+        // What goes on beyond its reply goes on without its caller.
+        if (over || streamed?.open === true) return
+        over = true
+        lane.cancel(id, 1)
+      },
+    }
   }
 }
 
 export type Invoke = ReturnType<typeof createInvoke>
+
+/** A worker settles without a reply of its own what has sent one over the data connection. */
+function cameBeside(reply: LaneReply): boolean {
+  return reply.kind === 'answered' && reply.head.outcome.kind === 'returned' && reply.text.length === 0
+}
 
 function outcomeName(reply: LaneReply): string {
   if (reply.kind === 'refused') return reply.reason

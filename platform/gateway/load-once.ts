@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { encodeFrame } from '../../runtime/contract/frame.ts'
 import { type FunctionVersion, isHandlerStyle } from '../../runtime/contract/function-version.ts'
+import type { Invocation } from '../../runtime/contract/invocation.ts'
 import { INIT_WALL_MS } from '../../runtime/contract/limits.ts'
 import type { LoadReport } from '../../runtime/contract/messages.ts'
 import type { LaneReply, Submission } from '../../runtime/lane/submitter.ts'
@@ -16,10 +17,21 @@ const MAX_WAIT_MS = 15_000
  * Loads a version once in a real sandbox before it is accepted: an invocation like any other, with trigger `deploy`,
  * its own usage record, and the module's load report for an answer.
  */
-export function createLoadOnce({ submit }: { submit(submission: Submission): Promise<LaneReply> }) {
+export function createLoadOnce({ gatewayId, submit }: { gatewayId: string; submit(submission: Submission): Promise<LaneReply> }) {
   return async function loadOnce(version: FunctionVersion): Promise<LoadResult> {
     const { tenant, name, versionId, limits } = version
-    const invocation = { id: randomUUIDv7(), attempt: 1, tenant, name, version: version.version, versionId, trigger: 'deploy', door: 'rpc' } as const
+    const invocation: Invocation = {
+      id: randomUUIDv7(),
+      attempt: 1,
+      tenant,
+      name,
+      version: version.version,
+      versionId,
+      trigger: 'deploy',
+      door: 'rpc',
+      gateway: gatewayId,
+      depth: 0,
+    }
     const reply = await submit({
       invocation,
       limits,

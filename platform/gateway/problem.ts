@@ -37,6 +37,7 @@ const TITLES: Readonly<Record<number, string>> = {
   502: 'Function failed',
   503: 'Not available now',
   504: 'Function took too long',
+  508: 'Calls in a ring',
 }
 
 export function problemResponse(init: ProblemInit, more: Readonly<Record<string, string>> = {}): Response {

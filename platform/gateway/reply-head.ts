@@ -1,8 +1,9 @@
 import type { ReplyHead } from '../../runtime/contract/messages.ts'
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** Header names and methods of HTTP. */
+export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Header values of HTTP: visible characters, spaces, tabs and bytes above ASCII. */
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+export const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /** What a function may not say for the platform: framing, the platform's own fields, and what reaches beyond its own path. */
 const REMOVED = new Set([
@@ -30,18 +31,28 @@ export function parseReplyHead(text: Buffer): ReplyHead | undefined {
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { kind, status, headers } = value as Record<string, unknown>
-  if (kind === 'json') return { kind }
+  const { kind, status, headers, stream } = value as Record<string, unknown>
+  const tail = parseStream(stream)
+  if (tail === undefined) return undefined
+  if (kind === 'json') return { kind, ...tail }
   if (kind !== 'http' || !Number.isInteger(status) || (status as number) < 200 || (status as number) > 599 || !Array.isArray(headers))
     return undefined
   const kept: [string, string][] = []
   for (const pair of headers as unknown[]) {
     if (!Array.isArray(pair) || typeof pair[0] !== 'string' || typeof pair[1] !== 'string') return undefined
     const name = pair[0].toLowerCase()
-    if (!TOKEN.test(name) || !VALUE.test(pair[1])) return undefined
+    if (!TOKEN.test(name) || !HEADER_VALUE.test(pair[1])) return undefined
     if (!REMOVED.has(name) && !name.startsWith('isolane-')) kept.push([name, pair[1]])
   }
-  return { kind, status: status as number, headers: kept }
+  return { kind, status: status as number, headers: kept, ...tail }
+}
+
+function parseStream(stream: unknown): Pick<ReplyHead, 'stream'> | undefined {
+  if (stream === undefined) return {}
+  if (typeof stream !== 'object' || stream === null) return undefined
+  const { length } = stream as Record<string, unknown>
+  if (length === undefined) return { stream: {} }
+  return Number.isSafeInteger(length) && (length as number) >= 0 ? { stream: { length: length as number } } : undefined
 }
 
 /** A cookie of a function stays on that function's path, and on this host. */

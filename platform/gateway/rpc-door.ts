@@ -1,12 +1,12 @@
 import { Hono } from 'hono'
-import { MAX_INLINE_BODY_BYTES } from '../../runtime/contract/limits.ts'
-import { answer } from './answer.ts'
 import { reaches } from './authenticate.ts'
 import { type GatewayEnv, hasScope, needScope } from './caller.ts'
+import { depthOf } from './depth.ts'
+import { readWholeBody } from './event-body.ts'
 import { noSuchFunction } from './functions-here.ts'
 import type { Invoke } from './invoke.ts'
 import { Problem } from './problem.ts'
-import { readBody } from './read-body.ts'
+import { sendAnswer } from './send-answer.ts'
 import type { Functions } from './url-door.ts'
 
 /** `POST /v1/functions/{name}/invocations`: JSON event in, JSON result out. */
@@ -25,19 +25,28 @@ export function rpcDoor({ functions, invoke }: { functions: Functions; invoke: I
         detail: 'Cannot run this asynchronously: "Prefer: respond-async" is not supported yet',
       })
     }
-    const body = await readBody(c.env.incoming, MAX_INLINE_BODY_BYTES)
+    const depth = depthOf(c.env.incoming)
+    const body = await readWholeBody(c.env.incoming)
     checkJson(body)
-    const answered = await invoke(target, 'rpc', { door: 'rpc', headers: [] }, body)
-    return answer(answered, { owner: hasScope(caller, 'read') })
+    const call = invoke(target, { trigger: 'rpc', event: { door: 'rpc', headers: [] }, body, depth })
+    return await sendAnswer(c.env, call, { owner: hasScope(caller, 'read') })
   })
 }
 
 /** Parsed here only to say what is wrong with it before anything is accepted; the isolate parses it for itself. */
 function checkJson(body: Buffer): void {
-  if (body.length === 0) return
+  const fault = jsonFault(body)
+  if (fault !== undefined)
+    throw new Problem({ status: 400, code: 'json_invalid', detail: `Cannot read the event: it is not one JSON value (${fault})` })
+}
+
+/** What is wrong with an event; undefined: nothing. No bytes are no event. */
+export function jsonFault(body: Buffer): string | undefined {
+  if (body.length === 0) return undefined
   try {
     JSON.parse(body.toString('utf8'))
+    return undefined
   } catch (error) {
-    throw new Problem({ status: 400, code: 'json_invalid', detail: `Cannot read the event: it is not one JSON value (${(error as Error).message})` })
+    return (error as Error).message
   }
 }

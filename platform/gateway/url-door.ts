@@ -1,15 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
-import { MAX_INLINE_BODY_BYTES } from '../../runtime/contract/limits.ts'
 import { isName } from '../../runtime/contract/names.ts'
 import type { Resolved } from '../registry/function-directory.ts'
-import { answer } from './answer.ts'
 import { bearerToken, isolaneKey, KEY_NEEDED, type Keys, reaches } from './authenticate.ts'
 import { type Caller, type GatewayEnv, hasScope } from './caller.ts'
+import { depthOf } from './depth.ts'
+import { readStreamableBody, readWholeBody } from './event-body.ts'
 import { noSuchFunction } from './functions-here.ts'
 import type { Invoke } from './invoke.ts'
+import { isPassedOn } from './pass-on.ts'
 import { Problem } from './problem.ts'
-import { readBody } from './read-body.ts'
+import { sendAnswer } from './send-answer.ts'
 
 /** Which version a name stands for: at once from memory, a promise when it must be read. */
 export interface Functions {
@@ -24,24 +25,6 @@ export interface UrlDoorDeps {
 
 const PATH = /^\/fn\/([^/?]+)\/([^/?]+)([^?]*)(\?.*)?$/
 const HOST = /^[A-Za-z0-9.\-_:[\]]{1,255}$/
-
-/** Fields between two hops, and those the gateway writes itself. */
-const NOT_PASSED_ON = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'expect',
-  'x-forwarded-prefix',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-])
 
 /** `ANY /fn/{tenant}/{name}/{path…}`: the function's own URL. */
 export function urlDoor({ functions, keys, invoke }: UrlDoorDeps): Hono<GatewayEnv> {
@@ -65,8 +48,9 @@ export function urlDoor({ functions, keys, invoke }: UrlDoorDeps): Hono<GatewayE
       })
     }
 
+    const depth = depthOf(incoming)
     const prefix = `/fn/${tenant}/${name}`
-    const body = await readBody(incoming, MAX_INLINE_BODY_BYTES)
+    const body = await (target.style === 'fetch' ? readStreamableBody(incoming) : readWholeBody(incoming))
     const host = HOST.test(incoming.headers.host ?? '') ? (incoming.headers.host as string) : 'localhost'
     const proto = (incoming.socket as { encrypted?: boolean }).encrypted === true ? 'https' : 'http'
     const headers = passedOn(incoming, await bearsPlatformKey(incoming, keys))
@@ -76,10 +60,12 @@ export function urlDoor({ functions, keys, invoke }: UrlDoorDeps): Hono<GatewayE
       ['x-forwarded-proto', proto],
       ['x-forwarded-host', host],
     )
-    const url = `${proto}://${host}${path === '' ? '/' : path}${query}`
-    const answered = await invoke(target, 'http', { door: 'url', method: incoming.method ?? 'GET', url, headers }, body)
+    const written = `${proto}://${host}${path === '' ? '/' : path}${query}`
+    // A Request's url is what the URL standard makes of it: `..` is resolved, a default port left out.
+    const url = URL.parse(written)?.href ?? written
+    const call = invoke(target, { trigger: 'http', event: { door: 'url', method: incoming.method ?? 'GET', url, headers }, body, depth })
     const owner = caller !== undefined && reaches(caller, tenant, name) && hasScope(caller, 'read')
-    return answer(answered, { owner })
+    return await sendAnswer(c.env, call, { owner })
   })
 }
 
@@ -102,18 +88,14 @@ function bearsPlatformKey(incoming: IncomingMessage, keys: Keys): boolean | Prom
   return known instanceof Promise ? known.then((caller) => caller !== undefined) : known !== undefined
 }
 
-/** However it is dressed up: a key that was sent here in error is no less a key. */
-const PLATFORM_KEY = /isl_[\w-]{8}/
-
 /** Whatever carried a platform key stays here; any other Authorization is the function's business. */
 function passedOn(incoming: IncomingMessage, dropAuthorization: boolean): [string, string][] {
   const raw = incoming.rawHeaders
   const headers: [string, string][] = []
   for (let i = 0; i < raw.length; i += 2) {
     const name = (raw[i] as string).toLowerCase()
-    if (NOT_PASSED_ON.has(name) || name.startsWith('isolane-')) continue
-    if (name === 'authorization' && (dropAuthorization || PLATFORM_KEY.test(raw[i + 1] as string))) continue
-    headers.push([name, raw[i + 1] as string])
+    const value = raw[i + 1] as string
+    if (isPassedOn(name, value) && !(dropAuthorization && name === 'authorization')) headers.push([name, value])
   }
   return headers
 }

@@ -10,7 +10,11 @@ const OF_INVOCATIONS = {
     schema: text('A UUIDv7.', { format: 'uuid' }),
     example: '019ab4c2-7d10-7c3e-9d2b-6a1f0e4c8b57',
   },
-  'Isolane-Outcome': { description: 'How the call ended.', schema: text('The outcome.', { enum: OUTCOME_KINDS }), example: 'returned' },
+  'Isolane-Outcome': {
+    description: 'How the call ended. A trailer where the answer is streamed.',
+    schema: text('The outcome.', { enum: OUTCOME_KINDS }),
+    example: 'returned',
+  },
   'Isolane-Version': {
     description: 'The version that ran.',
     schema: integer('A version number.'),
@@ -21,7 +25,11 @@ const OF_INVOCATIONS = {
     schema: text('The start.', { enum: ['cold', 'warm'] }),
     example: 'warm',
   },
-  'Isolane-Billed-Ms': { description: 'Milliseconds on the bill; 0 where the platform is to blame.', schema: integer('Milliseconds.'), example: '4' },
+  'Isolane-Billed-Ms': {
+    description: 'Milliseconds on the bill; 0 where the platform is to blame. A trailer where the answer is streamed.',
+    schema: integer('Milliseconds.'),
+    example: '4',
+  },
   'Server-Timing': {
     description: 'Milliseconds in the queue, loading the module, running, and of CPU. Absent when no worker was reached.',
     schema: text('`queue`, `init`, `run` and `cpu`.'),

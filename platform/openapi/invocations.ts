@@ -1,11 +1,16 @@
-import { MAX_INLINE_BODY_BYTES } from '../../runtime/contract/limits.ts'
+import { MAX_BUFFERED_BODY_BYTES, MAX_STREAMED_BODY_BYTES } from '../../runtime/contract/limits.ts'
 import { problemAnswers, type Refusals } from './answers.ts'
 import { METHODS, type Operation, type PathItem, type Subject } from './document.ts'
 import { INVOCATION_HEADERS } from './headers.ts'
 import { epochMs, integer, name, object, ref, text } from './schema.ts'
 import { curlSample, FUNCTION_NAME, needsKey, v1Operation } from './v1-operation.ts'
 
-const BODY_LIMIT = `up to ${MAX_INLINE_BODY_BYTES / 1024} KiB`
+const WHOLE_LIMIT = `${MAX_BUFFERED_BODY_BYTES / 2 ** 20} MiB`
+const STREAMED_LIMIT = `${MAX_STREAMED_BODY_BYTES / 2 ** 20} MiB`
+
+const STREAMED_ANSWERS = `An answer may have up to ${WHOLE_LIMIT}, or ${STREAMED_LIMIT} when the handler streams it. A streamed one is sent as it is made: its head carries \`Isolane-Invocation-Id\`, \`Isolane-Version\` and \`Isolane-Start\`, and where its length is not known before, \`Isolane-Outcome\` and \`Isolane-Billed-Ms\` follow as trailers. One that fails on the way is cut off, never ended cleanly.
+
+A caller who closes the connection before the answer is complete ends the call.`
 
 /** What a call may end in once it has an id. */
 const ENDINGS: Refusals = {
@@ -15,10 +20,15 @@ const ENDINGS: Refusals = {
   504: ['exceeded_wall'],
 }
 
+/** Refused before it has an id. */
+const TOO_DEEP: Refusals = { 508: ['invoke_too_deep'] }
+
 const CALL: Operation = v1Operation({
   operationId: 'invokeFunction',
   summary: 'Call a function with JSON',
-  description: `The handler gets the event and the answer is its result. A handler of the style \`fetch\` gets \`POST /\` with the event as its body, and its own status, headers and body are the answer. Event and answer are ${BODY_LIMIT}.`,
+  description: `The handler gets the event and the answer is its result. A handler of the style \`fetch\` gets \`POST /\` with the event as its body, and its own status, headers and body are the answer.
+
+An event may have up to ${WHOLE_LIMIT}. ${STREAMED_ANSWERS}`,
   scope: 'invoke',
   parameters: [
     FUNCTION_NAME,
@@ -43,7 +53,7 @@ const CALL: Operation = v1Operation({
     },
     ...problemAnswers(ENDINGS, INVOCATION_HEADERS),
   },
-  refusals: { 400: ['json_invalid', 'body_cut'], 404: ['function_not_found'], 413: ['body_too_large'], 501: ['async_not_supported'] },
+  refusals: { 400: ['json_invalid', 'body_cut'], 404: ['function_not_found'], 413: ['body_too_large'], 501: ['async_not_supported'], ...TOO_DEEP },
   curl: `curl -i "$URL/v1/functions/greet/invocations" \\\n  -H "Authorization: Bearer $KEY" \\\n  -d '{"name": "Ada"}'`,
 })
 
@@ -81,7 +91,9 @@ function urlCall(method: string): Operation {
   return {
     operationId: `callUrl${method[0]?.toUpperCase()}${method.slice(1)}`,
     summary: 'Call a function at its URL',
-    description: `Method, path, query, headers and body go to the function; its answer comes back. It sees the path behind its own name, and where that stands in \`X-Forwarded-Prefix\`. Bodies are ${BODY_LIMIT}.
+    description: `Method, path, query, headers and body go to the function; its answer comes back. It sees the path behind its own name, and where that stands in \`X-Forwarded-Prefix\`.
+
+A request’s body may have up to ${STREAMED_LIMIT} for a handler of the style \`fetch\`, which reads it as it comes, and ${WHOLE_LIMIT} for others. ${STREAMED_ANSWERS}
 
 A private function (the default) needs a key with the scope \`invoke\`, which it does not get to see. On a public one anybody may call, and any other \`Authorization\` is the function’s own business.
 
@@ -113,6 +125,7 @@ Pages of functions share the platform’s address: every answer carries \`Conten
         500: ['platform_error'],
         413: ['body_too_large'],
         501: ['upgrade_not_supported'],
+        ...TOO_DEEP,
       }),
       ...problemAnswers(ENDINGS, INVOCATION_HEADERS),
     },

@@ -1,3 +1,4 @@
+import { MAX_INVOKE_DEPTH } from '../../runtime/contract/data.ts'
 import type { Schema } from './document.ts'
 import { integer, text } from './schema.ts'
 
@@ -78,6 +79,8 @@ export const PROBLEMS = {
     [422, 504],
     'The function did not answer within its `timeoutMs`. At a deploy (422): its top-level code did not end in time.',
   ),
+
+  invoke_too_deep: problem(508, `Functions call each other, here or by way of their addresses, more than ${MAX_INVOKE_DEPTH} deep.`),
 } as const satisfies Readonly<Record<string, ProblemKind>>
 
 export type ProblemCode = keyof typeof PROBLEMS

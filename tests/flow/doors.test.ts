@@ -22,7 +22,7 @@ const ECHO = `export default { async fetch(request) {
   return new Response(await request.arrayBuffer(), { headers: { 'content-type': 'application/octet-stream' } })
 } }`
 
-const KIB_256 = 256 * 1024
+const MIB = 1024 * 1024
 
 function send(request: RawRequest): Promise<RawResponse> {
   return rawRequest(platform.url, request)
@@ -253,17 +253,18 @@ describe('platform keys', () => {
 describe('bodies', () => {
   const everyByte = (length: number) => Buffer.from(Array.from({ length }, (_, i) => i % 256))
 
-  test.each([0, 1, 255, 65_536, KIB_256])('%i bytes of every value come back as they were sent', async (length) => {
+  test.each([0, 1, 255, 65_536, 65_537, 256 * 1024, 6 * MIB])('%i bytes of every value come back as they were sent', async (length) => {
     const body = everyByte(length)
     const response = await send({ method: 'POST', path: '/fn/default/echo', body, headers: [['content-type', 'application/octet-stream']] })
     expect(response.status).toBe(200)
     expect(response.body.equals(body)).toBe(true)
   })
 
-  test('one byte more than 256 KiB is refused with 413 before it is accepted, with a length or without', async () => {
-    const body = everyByte(KIB_256 + 1)
-    const declared = await send({ method: 'POST', path: '/fn/default/echo', body, headers: [['content-length', String(body.length)]] })
-    const chunked = await send({ method: 'POST', path: '/fn/default/echo', body, headers: [['transfer-encoding', 'chunked']] })
+  test('one byte more than 6 MiB is refused with 413 where it is not streamed, before it is accepted, with a length or without', async () => {
+    await platform.deploy('event-echo', 'export default (event) => event.body.length', 'access=public')
+    const body = everyByte(6 * MIB + 1)
+    const declared = await send({ method: 'POST', path: '/fn/default/event-echo', body, headers: [['content-length', String(body.length)]] })
+    const chunked = await send({ method: 'POST', path: '/fn/default/event-echo', body, headers: [['transfer-encoding', 'chunked']] })
     for (const response of [declared, chunked]) {
       expect(response.status).toBe(413)
       expect(response.json()).toMatchObject({ code: 'body_too_large', status: 413 })
@@ -272,24 +273,24 @@ describe('bodies', () => {
   })
 
   test('the same holds for an event of the rpc door', async () => {
-    const response = await sendAsOwner({ method: 'POST', path: '/v1/functions/echo/invocations', body: JSON.stringify('x'.repeat(KIB_256)) })
+    const response = await sendAsOwner({ method: 'POST', path: '/v1/functions/echo/invocations', body: JSON.stringify('x'.repeat(6 * MIB)) })
     expect(response.status).toBe(413)
   })
 
-  test('an answer of 256 KiB passes; one byte more is exceeded output', async () => {
+  test('a whole answer of 6 MiB passes; one byte more is exceeded output', async () => {
     await platform.deploy(
       'large',
       'export default { async fetch(r) { return new Response(new Uint8Array(Number(new URL(r.url).searchParams.get("n")))) } }',
     )
     await platform.deploy('long', 'export default (event) => "x".repeat(event.n)')
-    const fits = await sendAsOwner({ path: `/fn/default/large?n=${KIB_256}` })
+    const fits = await sendAsOwner({ path: `/fn/default/large?n=${6 * MIB}` })
     expect(fits.status).toBe(200)
-    expect(fits.body).toHaveLength(KIB_256)
-    const answers = [await sendAsOwner({ path: `/fn/default/large?n=${KIB_256 + 1}` }), await invoke('long', { n: KIB_256 })]
+    expect(fits.body).toHaveLength(6 * MIB)
+    const answers = [await sendAsOwner({ path: `/fn/default/large?n=${6 * MIB + 1}` }), await invoke('long', { n: 6 * MIB })]
     for (const response of answers) {
       expect(response.status).toBe(502)
       expect(response.headers['isolane-outcome']).toBe('exceeded')
-      expect(response.json()).toMatchObject({ code: 'exceeded_output', limit: 'output', allowed: KIB_256, unit: 'bytes' })
+      expect(response.json()).toMatchObject({ code: 'exceeded_output', limit: 'output', allowed: 6 * MIB, unit: 'bytes' })
     }
   })
 })

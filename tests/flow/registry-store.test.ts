@@ -73,6 +73,7 @@ describe('a deploy', () => {
       name: 'shop',
       version: 1,
       sha256: sha('one'),
+      sourceMapSha256: sha('{}'),
       style: 'event',
       limits: { memoryMb: 128, timeoutMs: 5_000, concurrency: 1 },
       env: {},

@@ -1,0 +1,80 @@
+import type { IncomingMessage } from 'node:http'
+import { MAX_BUFFERED_BODY_BYTES, MAX_INLINE_BODY_BYTES, MAX_STREAMED_BODY_BYTES } from '../../runtime/contract/limits.ts'
+import { ByteFlow } from './byte-flow.ts'
+import { Problem } from './problem.ts'
+import { bodyTooLarge } from './request-body.ts'
+
+/** A Buffer is all of it. A flow is still with its sender, and is read when the function reads. */
+export type EventBody = Buffer | ByteFlow
+
+const EMPTY = Buffer.alloc(0)
+
+/**
+ * The whole body of a call.
+ *
+ * @throws Problem 413 as soon as it is known to be longer than MAX_BUFFERED_BODY_BYTES, 400 when it is cut
+ */
+export function readWholeBody(incoming: IncomingMessage): Buffer | Promise<Buffer> {
+  if (hasNoBody(incoming)) return EMPTY
+  if (declaredLength(incoming) > MAX_BUFFERED_BODY_BYTES) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES)
+  return collect(incoming, MAX_BUFFERED_BODY_BYTES).then(({ pieces, ended }) => {
+    if (!ended) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES)
+    return joined(pieces)
+  })
+}
+
+/**
+ * The body of a call to a function that reads streams: whole while it is small enough to go through the lane.
+ *
+ * @throws Problem 413 when more than MAX_STREAMED_BODY_BYTES are announced, 400 when it is cut
+ */
+export function readStreamableBody(incoming: IncomingMessage): EventBody | Promise<EventBody> {
+  if (hasNoBody(incoming)) return EMPTY
+  const length = declaredLength(incoming)
+  if (length > MAX_STREAMED_BODY_BYTES) throw bodyTooLarge(MAX_STREAMED_BODY_BYTES)
+  if (length > MAX_INLINE_BODY_BYTES) return new ByteFlow(incoming, { length, maxBytes: MAX_STREAMED_BODY_BYTES })
+  return collect(incoming, MAX_INLINE_BODY_BYTES).then(({ pieces, ended }) =>
+    ended ? joined(pieces) : new ByteFlow(incoming, { first: pieces, maxBytes: MAX_STREAMED_BODY_BYTES }),
+  )
+}
+
+function hasNoBody({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
+}
+
+/** 0 where none is declared. */
+function declaredLength({ headers }: IncomingMessage): number {
+  return Number(headers['content-length'] ?? 0)
+}
+
+function joined(pieces: readonly Buffer[]): Buffer {
+  return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)
+}
+
+/** Reads until it ends, or until it is over `maxBytes`; then it stands still. */
+function collect(incoming: IncomingMessage, maxBytes: number): Promise<{ pieces: Buffer[]; ended: boolean }> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = []
+    let bytes = 0
+    const stop = (): void => {
+      incoming.off('data', take).off('end', end).off('close', cut)
+    }
+    const take = (piece: Buffer): void => {
+      pieces.push(piece)
+      bytes += piece.length
+      if (bytes <= maxBytes) return
+      stop()
+      incoming.pause()
+      resolve({ pieces, ended: false })
+    }
+    const end = (): void => {
+      stop()
+      resolve({ pieces, ended: true })
+    }
+    const cut = (): void => {
+      stop()
+      reject(new Problem({ status: 400, code: 'body_cut', detail: 'Cannot read the request body: the connection ended before it did' }))
+    }
+    incoming.on('data', take).on('end', end).on('close', cut)
+  })
+}
