@@ -1,7 +1,7 @@
 // What stands in for a cell whose isolate wall is gone: any code at all, in a cell's place. It drops as a cell does, reads
 // its targets from the descriptor on which a cell gets its frames, tries everything and says how each try ended.
-import { spawn } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { closeSync, openSync, readdirSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { connect, type NetConnectOpts, Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { dropPrivileges } from '../../runtime/jail/drop.ts'
@@ -22,6 +22,8 @@ export interface Targets {
 /** `refused CODE`, or what was reached. */
 export type Report = Readonly<Record<keyof ReturnType<typeof tries>, string>>
 
+const PROGRESS_FD = 4
+const LEFT_BEHIND = 3
 const CHILDREN = 200
 const DESCRIPTORS = 200
 const PATIENCE_MS = 3_000
@@ -39,14 +41,18 @@ function tries(targets: Targets) {
     'signal the worker': () => process.kill(targets.workerPid, 0),
     'signal a sibling': () => process.kill(targets.siblingPid, 0),
     'read a sibling’s memory': () => readSync(openSync(`/proc/${targets.siblingPid}/mem`, 'r'), Buffer.alloc(1), 0, 1, 4096),
-    'spawn 200 children': () => spawned(),
     'write a file': () => writeFileSync(`/tmp/isolane-intruder-${process.pid}`, 'x'),
+    'write into shared memory': () => writeFileSync(`/dev/shm/isolane-intruder-${process.pid}`, 'x'),
+    'fill the file that it is given': () => writeSync(PROGRESS_FD, 'x', 2 ** 20),
+    'see other processes': () => others(readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== String(process.pid))),
+    'make a namespace in which it is root': () => ran('unshare', '--user', '--map-root-user', 'true'),
     'write into the data directory': () => writeFileSync(`${targets.dataDir}/planted`, 'x'),
     'open 200 descriptors': () => opened(targets.ownFile),
-    'see other interfaces than lo': () => others(Object.keys(networkInterfaces())),
+    'see other interfaces than lo': () => others(Object.keys(networkInterfaces()).filter((name) => name !== 'lo')),
     'become root again': () => process.setuid?.(0),
     'take root’s group again': () => process.setgid?.(0),
     'take root’s groups again': () => process.setgroups?.([0]),
+    'spawn 200 children': () => spawned(),
   }
 }
 
@@ -67,9 +73,9 @@ function connected(options: NetConnectOpts): Promise<string> {
   })
 }
 
-/** Resolves when all of them ran; rejects with the first refusal. */
+/** Their descriptors are its own: in a root directory of its own there is no /dev/null. Resolves when all of them ran; rejects with the first refusal. */
 async function spawned(): Promise<string> {
-  const children = Array.from({ length: CHILDREN }, () => spawn('/bin/sleep', ['5'], { stdio: 'ignore' }))
+  const children = Array.from({ length: CHILDREN }, () => spawn('/bin/sleep', ['5'], { stdio: 'inherit' }))
   try {
     await Promise.all(children.map((child) => new Promise<void>((resolve, reject) => void child.once('spawn', resolve).once('error', reject))))
     return `${CHILDREN} children`
@@ -79,9 +85,24 @@ async function spawned(): Promise<string> {
 }
 
 function others(names: readonly string[]): string {
-  const foreign = names.filter((name) => name !== 'lo')
-  if (foreign.length === 0) throw Object.assign(new Error('none'), { code: 'NONE' })
-  return foreign.join()
+  if (names.length === 0) throw Object.assign(new Error('none'), { code: 'NONE' })
+  return names.slice(0, 10).join()
+}
+
+function ran(program: string, ...args: string[]): string {
+  const { error, status, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+  if (error !== undefined) throw error
+  if (status !== 0) throw Object.assign(new Error(stderr), { code: 'FAILED' })
+  return 'ran'
+}
+
+/** Children that ask for nothing more of their parent, and outlive it. */
+function leaveBehind(): number[] {
+  return Array.from({ length: LEFT_BEHIND }, () => {
+    const child = spawn('/bin/sleep', ['60'], { stdio: 'inherit', detached: true })
+    child.unref()
+    return child.pid as number
+  })
 }
 
 async function report(targets: Targets): Promise<Report> {
@@ -96,12 +117,18 @@ async function report(targets: Targets): Promise<Report> {
   return Object.fromEntries(entries) as Report
 }
 
+// What is too large is refused then, instead of ending the process.
+process.on('SIGXFSZ', () => {})
 const socket = new Socket({ fd: 3, readable: true, writable: true })
 dropPrivileges()
 let text = ''
 socket.setEncoding('utf8').on('data', (chunk: string) => {
   text += chunk
-  if (text.endsWith('\n')) void report(JSON.parse(text) as Targets).then((result) => socket.write(`${JSON.stringify(result)}\n`))
+  if (!text.endsWith('\n')) return
+  const asked = JSON.parse(text) as Targets | 'leave children behind'
+  text = ''
+  const answered = asked === 'leave children behind' ? Promise.resolve(leaveBehind()) : report(asked)
+  void answered.then((result) => socket.write(`${JSON.stringify(result)}\n`))
 })
 socket.on('end', () => process.kill(process.pid, 'SIGKILL'))
 socket.write('dropped\n')
