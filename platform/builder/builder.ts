@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { MAX_SOURCE_MAP_BYTES } from '../../runtime/contract/artifact.ts'
 import { MAX_BUNDLE_BYTES, MAX_SOURCE_BYTES } from '../../runtime/contract/limits.ts'
 import { describeBuildError } from './build-error.ts'
 import { BuilderLink } from './builder-link.ts'
@@ -120,7 +121,7 @@ function toBuilt(bundled: Bundled, sourceBytes: number): Built | BuildFailure {
     sha256: createHash('sha256').update(script).digest('hex'),
     sourceBytes,
     bundleBytes,
-    sourceMap: Buffer.byteLength(sourceMap) > MAX_BUNDLE_BYTES ? undefined : sourceMap,
+    sourceMap: Buffer.byteLength(sourceMap) > MAX_SOURCE_MAP_BYTES ? undefined : sourceMap,
     warnings,
   }
 }

@@ -20,7 +20,7 @@ export interface Built {
   readonly sha256: string
   readonly sourceBytes: number
   readonly bundleBytes: number
-  /** Source map of `script` as JSON, without the sources' own text; absent when it is larger than a bundle may be. */
+  /** Source map of `script` as JSON, without the sources' own text and names; absent when it is larger than is kept. */
   readonly sourceMap: string | undefined
   /** For the author: `file:line:column: text`. */
   readonly warnings: readonly string[]

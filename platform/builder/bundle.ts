@@ -1,9 +1,9 @@
 import type { BuildFailure, Metafile, Plugin } from 'esbuild'
 import { build } from 'esbuild'
+import { MODULE_NAMESPACE } from '../../runtime/contract/artifact.ts'
 import type { BuildError } from './build-error.ts'
 import { placedText, toBuildError, withoutNamespace } from './build-error.ts'
 import type { Upload } from './built.ts'
-import { NAMESPACE } from './bundle-names.ts'
 import { chooseLoader } from './choose-loader.ts'
 import { loadersFor, MODULE_EXTENSIONS } from './module-loader.ts'
 import { resolveImport } from './resolve-import.ts'
@@ -40,13 +40,13 @@ export async function bundle(upload: Upload): Promise<Bundled> {
     return {
       ok: true,
       script: wrap(script, isAllEsm(result.metafile)),
-      sourceMap: shiftSourceMap(sourceMap),
-      warnings: result.warnings.map((warning) => placedText(toBuildError(warning, NAMESPACE))),
+      sourceMap: trimSourceMap(sourceMap),
+      warnings: result.warnings.map((warning) => placedText(toBuildError(warning, MODULE_NAMESPACE))),
     }
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>
     if (!errors || errors.length === 0) throw error
-    return { ok: false, errors: errors.filter(({ text }) => !NO_FILES.test(text)).map((message) => toBuildError(message, NAMESPACE)) }
+    return { ok: false, errors: errors.filter(({ text }) => !NO_FILES.test(text)).map((message) => toBuildError(message, MODULE_NAMESPACE)) }
   }
 }
 
@@ -59,11 +59,11 @@ function uploadedModulesOnly(upload: Upload): Plugin {
     name: 'uploaded-modules-only',
     setup(builder) {
       builder.onResolve({ filter: /.*/ }, ({ path, importer, kind }) => {
-        if (kind === 'entry-point') return { path, namespace: NAMESPACE }
+        if (kind === 'entry-point') return { path, namespace: MODULE_NAMESPACE }
         const found = resolveImport(path, importer, names)
-        return 'error' in found ? { errors: [{ text: found.error }] } : { path: found.name, namespace: NAMESPACE }
+        return 'error' in found ? { errors: [{ text: found.error }] } : { path: found.name, namespace: MODULE_NAMESPACE }
       })
-      builder.onLoad({ filter: /.*/, namespace: NAMESPACE }, async ({ path }) => {
+      builder.onLoad({ filter: /.*/, namespace: MODULE_NAMESPACE }, async ({ path }) => {
         const module = upload.modules.get(path)
         if (!module) return { errors: [{ text: `Cannot find the main module "${path}" in the upload` }] }
         const loaders = loadersFor(path, module.type)
@@ -76,12 +76,12 @@ function uploadedModulesOnly(upload: Upload): Plugin {
   }
 }
 
-const MAP_COMMENT = /(\/[/*])[#@]([ \t]+sourceMappingURL=)/g
+const MAP_ELSEWHERE = /(\/[/*])[#@]([ \t]+sourceMappingURL=)(?!data:)/g
 
 function decode(bytes: Buffer): string | undefined {
   try {
-    // Where a map of this module lies is nothing to follow: it may name any file.
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(MAP_COMMENT, '$1 $2')
+    // A map that is part of the module leads back to what was bundled into it. Where any other lies is nothing to follow: it may name any file.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(MAP_ELSEWHERE, '$1 $2')
     // esbuild would keep a hashbang as the bundle's first line, which is no longer the script's first line.
     return text.startsWith('#!') ? `//${text.slice(2)}` : text
   } catch {
@@ -101,12 +101,15 @@ function isAllEsm({ inputs }: Metafile): boolean {
   return Object.values(inputs).every(({ format }) => format !== 'cjs')
 }
 
-/** The wrapper is one line above esbuild's first; in a source map a line is a `;`. */
-function shiftSourceMap(json: string): string {
-  const map = JSON.parse(json)
-  map.mappings = `;${map.mappings}`
-  map.sources = map.sources.map((source: string) => withoutNamespace(source, NAMESPACE))
-  return JSON.stringify(map)
+/** The wrapper is one line above esbuild's first; in a source map a line is a `;`. Names are left out: they are those of what is called, not of its caller. */
+function trimSourceMap(json: string): string {
+  const { version, sources, mappings } = JSON.parse(json) as { version: number; sources: string[]; mappings: string }
+  return JSON.stringify({
+    version,
+    sources: sources.map((source) => withoutNamespace(source, MODULE_NAMESPACE)),
+    names: [],
+    mappings: `;${mappings}`,
+  })
 }
 
 function outputText(result: { outputFiles: readonly { path: string; text: string }[] }, ending: string): string {

@@ -31,7 +31,7 @@ export function resolveImport(specifier: string, importer: string, uploaded: Rea
   return {
     error:
       `"${specifier}" is a package, and packages are not installed here: bundle it before the upload, ` +
-      `npx esbuild ${importer} --bundle --format=esm --outfile=bundle.js, and upload bundle.js`,
+      `npx esbuild ${importer} --bundle --format=esm --sourcemap=inline --sources-content=false --outfile=bundle.js, and upload bundle.js`,
   }
 }
 

@@ -41,6 +41,14 @@ test.each([
   expect(JSON.stringify(built)).not.toContain('sings')
 })
 
+test('a map inside an upload is followed, and no file of this machine for it', async () => {
+  const map = { version: 3, sources: [`file://${folder}/x.txt`, `${path}/x.txt`, `${folder}/x.json`], names: [], mappings: 'AAAA;ACAA;ACAA' }
+  const url = `data:application/json;base64,${Buffer.from(JSON.stringify(map)).toString('base64')}`
+  const built = await build(`export const a = () => 1\nexport const b = () => 2\nexport const c = () => 3\n//# sourceMappingURL=${url}\n`)
+  expect(built).toMatchObject({ ok: true, sourceMap: expect.stringContaining('x.txt') })
+  expect(JSON.stringify(built)).not.toContain('sings')
+})
+
 test('walls around the bundler leave uploads of several modules alone, time after time', async () => {
   for (let n = 0; n < 5; n++) {
     const modules = new Map([
