@@ -1,7 +1,7 @@
 import type { Call } from './call.ts'
 import { DOMException } from './dom-exception.ts'
 import { Event } from './event.ts'
-import { addListener, dispatchTrusted, EventTarget, HandlerAttribute } from './event-target.ts'
+import { dispatchTrusted, EventTarget, HandlerAttribute } from './event-target.ts'
 import { append, type List, newList } from './list.ts'
 import { mathMin, SafeTypeError } from './primordials.ts'
 import { startTimer } from './timers.ts'
@@ -19,6 +19,10 @@ export class AbortSignal extends EventTarget {
   #aborted = false
   #reason: unknown = undefined
   #onabort: HandlerAttribute | undefined
+  /** What `any` combined this one from; never signals that are combined themselves. */
+  #sources: List<AbortSignal> | undefined
+  /** The signals that were combined from this one. */
+  #dependents: List<AbortSignal> | undefined
 
   constructor(token?: unknown) {
     if (token !== INTERNAL)
@@ -73,11 +77,22 @@ export class AbortSignal extends EventTarget {
       combined.#reason = one.#reason
       return combined
     }
+    combined.#sources = newList()
     for (let at = 0; at < all.length; at++) {
       const one = all[at] as AbortSignal
-      addListener(one, 'abort', () => fireSignal(combined, one.#reason))
+      const sources = one.#sources
+      if (sources === undefined) combined.#follow(one)
+      else for (let next = 0; next < sources.length; next++) combined.#follow(sources[next] as AbortSignal)
     }
     return combined
+  }
+
+  #follow(source: AbortSignal): void {
+    const sources = this.#sources as List<AbortSignal>
+    for (let at = 0; at < sources.length; at++) if (sources[at] === source) return
+    append(sources, source)
+    source.#dependents ??= newList()
+    append(source.#dependents, this)
   }
 
   static {
@@ -86,7 +101,18 @@ export class AbortSignal extends EventTarget {
       if (signal.#aborted) return
       signal.#aborted = true
       signal.#reason = reason === undefined ? abortError() : reason
+      const dependents = signal.#dependents
+      const now: List<AbortSignal> = newList()
+      // All are aborted before anybody is told of it.
+      for (let at = 0; dependents !== undefined && at < dependents.length; at++) {
+        const one = dependents[at] as AbortSignal
+        if (one.#aborted) continue
+        one.#aborted = true
+        one.#reason = signal.#reason
+        append(now, one)
+      }
       dispatchTrusted(signal, new Event('abort'))
+      for (let at = 0; at < now.length; at++) dispatchTrusted(now[at] as AbortSignal, new Event('abort'))
     }
   }
 }

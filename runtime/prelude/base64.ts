@@ -85,7 +85,8 @@ export function atob(data: unknown): string {
   return latin1(bytes)
 }
 
-function latin1(bytes: Uint8Array): string {
+/** Each byte as the character of that number. */
+export function latin1(bytes: Uint8Array): string {
   const length = typedArrayByteLength(bytes)
   const pieces: List<string> = newList()
   for (let from = 0; from < length; from += PIECE_BYTES) {

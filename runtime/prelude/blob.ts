@@ -4,9 +4,11 @@ import { append, type List, newList } from './list.ts'
 import {
   dateNow,
   isObject,
+  mathFloor,
   mathMax,
   mathMin,
   mathTrunc,
+  reflectApply,
   regExpExec,
   SafeTypeError,
   SafeUint8Array,
@@ -25,15 +27,21 @@ export let createBlob: (bytes: Uint8Array, type: string) => Blob
 
 interface BlobOptions {
   readonly type?: unknown
+  /** `native` writes every line break as `\n`, the native one here. */
+  readonly endings?: unknown
 }
 
 export class Blob {
   #bytes: Uint8Array
   #type: string
 
-  constructor(parts?: unknown, options?: BlobOptions | null) {
-    this.#bytes = parts === undefined ? new SafeUint8Array(0) : join(parts)
+  // Without defaults in its signature, Blob.length is 0, as it should be.
+  constructor(...[parts, options]: [parts?: unknown, options?: BlobOptions | null]) {
+    const pieces = parts === undefined ? undefined : readParts(parts)
+    if (options !== undefined && options !== null && !isObject(options)) throw new SafeTypeError('Cannot make a Blob: its options must be an object')
+    const endings = toEndings(options?.endings)
     this.#type = normalizeType(options?.type)
+    this.#bytes = pieces === undefined ? new SafeUint8Array(0) : join(pieces, endings)
   }
 
   get size() {
@@ -99,13 +107,29 @@ export class File extends Blob {
   }
 }
 
-function join(parts: unknown): Uint8Array {
+/** Buffers are copied and everything else is text, in the order of the parts. */
+function readParts(parts: unknown): List<Uint8Array | string> {
   const iterator = isObject(parts) ? (parts as Partial<Iterable<unknown>>)[Symbol.iterator] : undefined
   if (typeof iterator !== 'function') throw new SafeTypeError('Cannot make a Blob: its parts must be an array or another iterable')
+  const pieces: List<Uint8Array | string> = newList()
+  // The method that was found is the one that is called: it may be a getter's.
+  const iterable = { [Symbol.iterator]: () => reflectApply(iterator, parts, []) as Iterator<unknown> }
+  for (const part of iterable) append(pieces, blobBytes(part) ?? (isBufferSource(part) ? copyBytes(bytesOf(part)) : toUsvText(part)))
+  return pieces
+}
+
+function toEndings(value: unknown): 'transparent' | 'native' {
+  const endings = value === undefined ? 'transparent' : toText(value)
+  if (endings === 'transparent' || endings === 'native') return endings
+  throw new SafeTypeError(`Cannot make a Blob: endings is ${endings}, allowed are transparent and native`)
+}
+
+function join(parts: List<Uint8Array | string>, endings: 'transparent' | 'native'): Uint8Array {
   const pieces: List<Uint8Array> = newList()
   let total = 0
-  for (const part of parts as Iterable<unknown>) {
-    const piece = blobBytes(part) ?? (isBufferSource(part) ? copyBytes(bytesOf(part)) : encodeUtf8(toUsvText(part)))
+  for (let at = 0; at < parts.length; at++) {
+    const part = parts[at] as Uint8Array | string
+    const piece = typeof part !== 'string' ? part : encodeUtf8(endings === 'native' ? part.replace(/\r\n?/g, '\n') : part)
     append(pieces, piece)
     total += typedArrayByteLength(piece)
   }
@@ -127,7 +151,10 @@ function toInteger(value: unknown): number {
   return mathTrunc(+(value as number)) || 0
 }
 
+/** Web IDL's [Clamp]: to the nearest whole number, the even one of two; then counted from the end when negative. */
 function place(value: unknown, size: number): number {
-  const at = toInteger(value)
+  const number = +(value as number)
+  const floor = mathFloor(number)
+  const at = (number - floor > 0.5 || (number - floor === 0.5 && floor % 2 !== 0) ? floor + 1 : floor) || 0
   return at < 0 ? mathMax(size + at, 0) : mathMin(at, size)
 }

@@ -1,13 +1,13 @@
 import type { ReadableStream } from 'web-streams-polyfill'
 import { type Blob, blobBytes, createBlob } from './blob.ts'
-import { bytesOf, copyBytes, decodeUtf8, encodeUtf8, isBufferSource } from './encoding.ts'
+import { bytesOf, copyBytes, decodeUtf8, decodeUtf8WithMark, encodeUtf8, isBufferSource } from './encoding.ts'
 import { FormData, formEntries } from './form-data.ts'
-import { essence } from './media-type.ts'
+import { essence, extractMimeType } from './media-type.ts'
 import { parameter, parseMultipart, serializeForm } from './multipart.ts'
-import { jsonParse, SafeTypeError, stringCharCodeAt, stringSlice } from './primordials.ts'
-import { drain, isDisturbed, streamLock, streamOfBytes } from './streams.ts'
+import { jsonParse, SafeTypeError, stringCharCodeAt, stringSlice, stringStartsWith } from './primordials.ts'
+import { brokenStream, drain, isDisturbed, streamLock, streamOfBytes } from './streams.ts'
 import { toUsvText } from './text.ts'
-import { isSearchParams, URLSearchParams } from './url.ts'
+import { isSearchParams, URLSearchParams } from './url-search-params.ts'
 
 /** A body as Request and Response keep it. Text stays text until someone wants bytes. */
 export interface Body {
@@ -45,8 +45,17 @@ export function isUsed(body: Body | null): boolean {
   return body !== null && (body.used || (body.stream !== undefined && isDisturbed(body.stream)))
 }
 
-function isUnusable(body: Body): boolean {
+/** Used, or its stream is in somebody's hands. */
+export function isUnusable(body: Body): boolean {
   return isUsed(body) || (body.stream !== undefined && streamLock(body.stream) === true)
+}
+
+/** Whoever reads a body that nobody has begun to read gets `reason` instead. */
+export function breakBody(body: Body, reason: unknown): void {
+  if (isUnusable(body)) return
+  body.stream?.cancel(reason).catch(() => {})
+  body.source = undefined
+  body.stream = brokenStream(reason)
 }
 
 /** The body as a stream, for `.body`; the same one each time. */
@@ -55,7 +64,12 @@ export function streamOf(body: Body | null): ReadableStream | null {
   if (body.stream === undefined) {
     const { source } = body
     body.stream = streamOfBytes(() => (typeof source === 'string' ? encodeUtf8(source) : copyBytes(source as Uint8Array)))
-    if (body.used) body.stream.cancel().catch(() => {})
+    // Read already: locked for good, as it would be had the reading gone through it.
+    if (body.used)
+      body.stream
+        .getReader()
+        .cancel()
+        .catch(() => {})
   }
   return body.stream
 }
@@ -75,9 +89,15 @@ export function cloneBody(body: Body | null): Body | null {
 export function takeBody(body: Body | null): Body | null {
   if (body === null) return null
   if (isUnusable(body)) throw new SafeTypeError('Cannot use the body: it has been used already')
-  const taken = { source: body.source, stream: body.stream, used: false }
   body.used = true
-  return taken
+  const { source, stream } = body
+  // A stream that was only made to show the source stays where it was shown.
+  if (source !== undefined && stream !== undefined)
+    stream
+      .getReader()
+      .cancel()
+      .catch(() => {})
+  return { source, stream: source === undefined ? stream : undefined, used: false }
 }
 
 /** Uses the body up: its text if it is held as text, else its bytes; `undefined` when a stream has more than `maxBytes`. */
@@ -99,6 +119,14 @@ export async function readText(body: Body | null): Promise<string> {
   return all !== '' && stringCharCodeAt(all, 0) === 0xfeff ? stringSlice(all, 1) : all
 }
 
+/** A byte order mark is a character like any other there. */
+async function readFormText(body: Body | null): Promise<string> {
+  const all = await readAll(body)
+  // A leading question mark would be taken for a query's.
+  const text = typeof all === 'string' ? all : decodeUtf8WithMark(all)
+  return stringStartsWith(text, '?') ? `?${text}` : text
+}
+
 export async function readJson(body: Body | null): Promise<unknown> {
   return jsonParse(await readText(body))
 }
@@ -113,21 +141,23 @@ export async function readArrayBuffer(body: Body | null): Promise<ArrayBuffer> {
 }
 
 export async function readBlob(body: Body | null, contentType: string | null): Promise<Blob> {
-  return createBlob(await readBytes(body), contentType ?? '')
+  return createBlob(await readBytes(body), contentType === null ? '' : extractMimeType(contentType))
 }
 
 export async function readFormData(body: Body | null, contentType: string | null): Promise<FormData> {
   const type = essence(contentType ?? '')
   if (type === 'multipart/form-data') {
     const boundary = parameter(contentType as string, 'boundary')
+    const bytes = await readBytes(body)
     if (boundary === undefined) throw new SafeTypeError('Cannot read the body as a form: its Content-Type has no boundary')
-    return parseMultipart(await readBytes(body), boundary)
+    return parseMultipart(bytes, boundary)
   }
   if (type === 'application/x-www-form-urlencoded') {
     const form = new FormData()
-    for (const [name, value] of new URLSearchParams(await readText(body))) form.append(name, value)
+    for (const [name, value] of new URLSearchParams(await readFormText(body))) form.append(name, value)
     return form
   }
+  await readAll(body)
   throw new SafeTypeError(
     `Cannot read the body as a form: its Content-Type is ${contentType === null ? 'missing' : contentType}, wanted multipart/form-data or application/x-www-form-urlencoded`,
   )

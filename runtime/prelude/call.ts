@@ -7,7 +7,11 @@ export class Call {
   id = ''
   /** Milliseconds since 1970. */
   deadlineAt = Infinity
-  /** Once true, nothing more is answered for this call. */
+  /** Its reply is on its way, or out. */
+  replied = false
+  /** What keeps it open beyond its reply: promises given to waitUntil, a streamed body. */
+  holds = 0
+  /** Once true, nothing more is said for this call. */
   ended = false
   /** Set when the call was ended from outside. */
   abortReason: string | undefined
@@ -15,6 +19,8 @@ export class Call {
   signal: AbortSignal | undefined
   /** Numbers of its live timers. */
   timers: Set<number> | undefined
+  /** Numbers of its host calls that are not settled. */
+  hostCalls: Set<number> | undefined
   logBytes = 0
   logClosed = false
   logIndent = 0

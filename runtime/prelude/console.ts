@@ -4,12 +4,15 @@ import { inspect } from './inspect.ts'
 import { type LogLevel, log } from './log.ts'
 import {
   dateNow,
-  define,
   mapDelete,
   mapGet,
   mapSet,
   mapSize,
   numberToString,
+  objectCreate,
+  objectDefineProperty,
+  objectPrototype,
+  objectSetPrototypeOf,
   SafeError,
   SafeMap,
   stringCharCodeAt,
@@ -100,8 +103,9 @@ export const console = {
   dirxml: (...args: unknown[]) => write('info', args),
   table: (value: unknown) => write('info', [value]),
   trace: (...args: unknown[]) => {
-    const stack = new SafeError().stack
-    write('debug', [`Trace: ${formatLog(args)}\n${typeof stack === 'string' ? stack : ''}`])
+    const { stack } = new SafeError()
+    const frames = typeof stack !== 'string' ? '' : stringSlice(stack, 0, 6) === 'Error\n' ? stringSlice(stack, 6) : stack
+    write('debug', [`Trace: ${formatLog(args)}\n${frames}`])
   },
   assert: (condition?: unknown, ...args: unknown[]) => {
     if (!condition) write('error', [`Assertion failed${args.length > 0 ? `: ${formatLog(args)}` : ''}`])
@@ -132,4 +136,6 @@ export const console = {
   },
   clear: () => {},
 }
-define(console, Symbol.toStringTag, 'console', false)
+objectDefineProperty(console, Symbol.toStringTag, { value: 'console', configurable: true })
+// Web IDL's shape of a namespace: an object of its own before Object.prototype.
+objectSetPrototypeOf(console, objectCreate(objectPrototype))

@@ -1,13 +1,15 @@
 import { type AbortSignal, callSignal } from './abort.ts'
 import type { Call } from './call.ts'
+import type { Env } from './env.ts'
 import { inspect } from './inspect.ts'
 import { log } from './log.ts'
 import { dateNow, mathMax } from './primordials.ts'
 import { isThenable, react } from './promise.ts'
+import { hold, release } from './reply.ts'
 
 /** The second (or third) argument of every handler: what Workers and Lambda both call the context. */
 export interface Context {
-  readonly env: Readonly<Record<string, string>>
+  readonly env: Env
   readonly invocationId: string
   /** The same, under Lambda's name. */
   readonly awsRequestId: string
@@ -18,13 +20,14 @@ export interface Context {
   /** Fires when the invocation is ended from outside. */
   readonly signal: AbortSignal
   getRemainingTimeInMillis(): number
+  /** Keeps the invocation open beyond its reply, for up to 30 s, until the promise settles. */
   waitUntil(promise: unknown): void
 }
 
 export interface FunctionInfo {
   readonly name: string
   readonly version: string
-  readonly env: Readonly<Record<string, string>>
+  readonly env: Env
 }
 
 export function createContext(call: Call, info: FunctionInfo): Context {
@@ -41,16 +44,20 @@ export function createContext(call: Call, info: FunctionInfo): Context {
     getRemainingTimeInMillis: () => mathMax(0, call.deadlineAt - dateNow()),
     waitUntil: (promise) => {
       if (!isThenable(promise)) return
-      // Losing work without a word would be worse than saying so.
-      log('warn', 'waitUntil does not keep a call open yet: what is not done when the answer is ready is dropped')
-      void react(promise, ignore, logRejection)
+      hold(call)
+      void react(
+        promise,
+        () => release(call),
+        (reason) => {
+          logRejection(reason)
+          release(call)
+        },
+      )
     },
   }
 }
 
 const MAX_REASON_CHARS = 2_000
-
-function ignore(): void {}
 
 function logRejection(reason: unknown): void {
   log('error', `A promise given to waitUntil was rejected: ${inspect(reason, MAX_REASON_CHARS)}`)

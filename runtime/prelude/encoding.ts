@@ -1,6 +1,7 @@
 import { utf8fromStringLoose, utf8toString, utf8toStringLoose } from '@exodus/bytes/utf8.js'
 import {
   arrayBufferByteLength,
+  arrayBufferDetached,
   dataViewBuffer,
   dataViewByteLength,
   dataViewByteOffset,
@@ -20,6 +21,9 @@ export const encodeUtf8 = utf8fromStringLoose
 export function decodeUtf8(bytes: Uint8Array): string {
   return utf8toStringLoose(withoutMark(bytes))
 }
+
+/** The same, but a byte order mark is text too. */
+export const decodeUtf8WithMark = utf8toStringLoose
 
 /** The text, or `undefined` when the bytes are not UTF-8. */
 export function tryDecodeUtf8(bytes: Uint8Array): string | undefined {
@@ -65,4 +69,10 @@ export function copyBytes(source: Uint8Array): Uint8Array<ArrayBuffer> {
   const copy = new SafeUint8Array(new SafeArrayBuffer(typedArrayByteLength(source)))
   typedArraySet(copy, source)
   return copy
+}
+
+/** The bytes of a buffer or view as they are now; none, when it is detached. */
+export function copyOfSource(source: ArrayBuffer | ArrayBufferView): Uint8Array<ArrayBuffer> {
+  const buffer = isView(source) ? (typedArrayName(source) === undefined ? dataViewBuffer(source) : typedArrayBuffer(source)) : source
+  return arrayBufferDetached(buffer) ? new SafeUint8Array(0) : copyBytes(bytesOf(source))
 }

@@ -1,6 +1,7 @@
+import type { ReadableStream } from 'web-streams-polyfill'
 import type { EventHead } from '../contract/messages.ts'
 import { toBase64 } from './base64.ts'
-import { bodyOf } from './body.ts'
+import { type Body, bodyOf } from './body.ts'
 import type { Call } from './call.ts'
 import { createContext, type FunctionInfo } from './context.ts'
 import { bytesOf, decodeUtf8, tryDecodeUtf8 } from './encoding.ts'
@@ -8,13 +9,16 @@ import { eventHeaders } from './event-headers.ts'
 import { toGatewayEvent } from './gateway-event.ts'
 import { append, type List, newList } from './list.ts'
 import { essence, isJsonType, isTextType } from './media-type.ts'
-import { arrayBufferByteLength, define, jsonParse, SafeTypeError } from './primordials.ts'
+import { readablePipe } from './pipes.ts'
+import { arrayBufferByteLength, define, jsonParse, objectHasOwn, SafeTypeError } from './primordials.ts'
 import { parseQuery, splitUrl } from './query.ts'
 import { createIncomingRequest } from './request.ts'
 import type { Handler } from './styles.ts'
 
 export type UrlHead = EventHead & { door: 'url' }
-type EventBytes = string | ArrayBuffer | undefined
+export type EventBytes = string | ArrayBuffer | undefined
+
+const OWN_PIPE = 0
 
 /** What the handler is called with: door × style. Throws a TypeError when an rpc event is not JSON. */
 export function eventArgs(handler: Handler, head: EventHead, body: EventBytes, call: Call, info: FunctionInfo): unknown[] {
@@ -24,8 +28,22 @@ export function eventArgs(handler: Handler, head: EventHead, body: EventBytes, c
   return [handler.style === 'lambda' ? toGatewayEvent(head, eventBody(head, body), info) : toHttpEvent(head, body), context]
 }
 
+/** The request's body where it did not come with its head; undefined when it did. To be read once. */
+export function streamedBody(head: EventHead): ReadableStream | undefined {
+  // JSON.parse made `head`, so what it does not have could come from Object.prototype.
+  if (!objectHasOwn(head, 'stream')) return undefined
+  const stream = head.stream as NonNullable<EventHead['stream']>
+  return readablePipe(OWN_PIPE, objectHasOwn(stream, 'length') ? stream.length : undefined)
+}
+
+function heldBody(head: EventHead, body: EventBytes): Body | null {
+  const stream = streamedBody(head)
+  if (stream !== undefined) return { source: undefined, stream, used: false }
+  return isEmpty(body) ? null : bodyOf(typeof body === 'string' ? body : bytesOf(body as ArrayBuffer))
+}
+
 function toRequest(head: EventHead, body: EventBytes, call: Call, info: FunctionInfo): unknown {
-  const held = isEmpty(body) ? null : bodyOf(typeof body === 'string' ? body : bytesOf(body as ArrayBuffer))
+  const held = heldBody(head, body)
   if (head.door === 'url')
     return createIncomingRequest(call, head.method, head.url, head.headers, head.method === 'GET' || head.method === 'HEAD' ? null : held)
   return createIncomingRequest(call, 'POST', `https://${info.name}.isolane.internal/`, jsonHeaders(head), held ?? bodyOf('null'))

@@ -1,7 +1,7 @@
 import { DOMException } from './dom-exception.ts'
 import { type Event, eventState } from './event.ts'
 import { append, type List, newList } from './list.ts'
-import { isObject, reflectApply, SafeTypeError } from './primordials.ts'
+import { type AnyFunction, isObject, reflectApply, SafeTypeError } from './primordials.ts'
 import { toText } from './text.ts'
 
 interface Listener {
@@ -34,19 +34,24 @@ export class EventTarget {
 
   addEventListener(type: unknown, callback: unknown, options?: ListenerOptions | boolean | null): void {
     const name = toText(type)
-    if (callback === null || callback === undefined) return
-    if (!isObject(callback)) throw new SafeTypeError('Cannot add a listener: it must be a function or an object with handleEvent')
+    if (callback !== null && callback !== undefined && !isObject(callback)) {
+      throw new SafeTypeError('Cannot add a listener: it must be a function or an object with handleEvent')
+    }
     const capture = isCapture(options)
     const extra = isObject(options) ? (options as ListenerOptions) : undefined
+    const once = !!extra?.once
+    const passive = !!extra?.passive
     const signal = extra?.signal
+    if (signal !== undefined && !(signal instanceof EventTarget))
+      throw new SafeTypeError('Cannot add a listener: options.signal must be an AbortSignal')
+    if (callback === null || callback === undefined) return
     if (signal !== undefined) {
-      if (!(signal instanceof EventTarget)) throw new SafeTypeError('Cannot add a listener: options.signal must be an AbortSignal')
       if ((signal as { aborted?: unknown }).aborted === true) return
       signal.addEventListener('abort', () => this.removeEventListener(name, callback, capture), { once: true })
     }
     this.#listeners ??= newList()
     if (this.#find(name, callback, capture) !== -1) return
-    append(this.#listeners, { type: name, callback, capture, once: !!extra?.once, passive: !!extra?.passive, removed: false })
+    append(this.#listeners, { type: name, callback, capture, once, passive, removed: false })
   }
 
   removeEventListener(type: unknown, callback: unknown, options?: ListenerOptions | boolean | null): void {
@@ -137,12 +142,15 @@ function isCapture(options: ListenerOptions | boolean | null | undefined): boole
 export class HandlerAttribute {
   readonly #target: EventTarget
   readonly #type: string
+  readonly #tell: (handler: AnyFunction, event: Event) => unknown
   #handler: unknown = null
   #listening = false
 
-  constructor(target: EventTarget, type: string) {
+  /** `tell` calls the handler; when it returns false, the event is cancelled. */
+  constructor(target: EventTarget, type: string, tell = (handler: AnyFunction, event: Event): unknown => reflectApply(handler, target, [event])) {
     this.#target = target
     this.#type = type
+    this.#tell = tell
   }
 
   get value(): unknown {
@@ -154,7 +162,7 @@ export class HandlerAttribute {
     if (this.#listening || this.#handler === null) return
     this.#listening = true
     addListener(this.#target, this.#type, (event) => {
-      if (typeof this.#handler === 'function') reflectApply(this.#handler, this.#target, [event])
+      if (typeof this.#handler === 'function' && this.#tell(this.#handler, event) === false) event.preventDefault()
     })
   }
 }

@@ -1,4 +1,4 @@
-import { dateNow, objectDefineProperty, SafeTypeError } from './primordials.ts'
+import { dateNow, objectDefineProperty, objectGetOwnPropertyDescriptor, SafeTypeError } from './primordials.ts'
 import { toText } from './text.ts'
 
 export interface EventInit {
@@ -23,8 +23,8 @@ export interface EventState {
 export let eventState: (event: unknown) => EventState
 
 export class Event {
-  readonly #type: string
-  readonly #init: { bubbles: boolean; cancelable: boolean; composed: boolean }
+  #type: string
+  #init: { bubbles: boolean; cancelable: boolean; composed: boolean }
   readonly #timeStamp = dateNow()
   readonly #state: EventState = {
     target: null,
@@ -41,6 +41,7 @@ export class Event {
     if (type === undefined) throw new SafeTypeError('Cannot make an Event: its type is missing')
     this.#type = toText(type)
     this.#init = { bubbles: !!init?.bubbles, cancelable: !!init?.cancelable, composed: !!init?.composed }
+    objectDefineProperty(this, 'isTrusted', isTrusted)
   }
 
   get type() {
@@ -70,17 +71,20 @@ export class Event {
   get returnValue() {
     return !this.#state.canceled
   }
+  set returnValue(value: unknown) {
+    if (!value) this.preventDefault()
+  }
   get cancelBubble() {
     return this.#state.stop
+  }
+  set cancelBubble(value: unknown) {
+    if (value) this.stopPropagation()
   }
   get eventPhase() {
     return this.#state.dispatching ? 2 : 0
   }
   get timeStamp() {
     return this.#timeStamp
-  }
-  get isTrusted() {
-    return this.#state.trusted
   }
 
   composedPath(): object[] {
@@ -98,6 +102,19 @@ export class Event {
     if (this.#init.cancelable && !this.#state.passive) this.#state.canceled = true
   }
 
+  initEvent(type: unknown, bubbles?: unknown, cancelable?: unknown): void {
+    if (type === undefined) throw new SafeTypeError('Cannot initialize an Event: its type is missing')
+    const name = toText(type)
+    if (this.#state.dispatching) return
+    this.#type = name
+    this.#init = { bubbles: !!bubbles, cancelable: !!cancelable, composed: this.#init.composed }
+    this.#state.stop = false
+    this.#state.stopNow = false
+    this.#state.canceled = false
+    this.#state.trusted = false
+    this.#state.target = null
+  }
+
   static {
     eventState = (event) => {
       if (typeof event !== 'object' || event === null || !(#state in event)) throw new SafeTypeError('Cannot dispatch: the argument is not an Event')
@@ -105,6 +122,20 @@ export class Event {
     }
   }
 }
+
+/** On each event itself, so that no class that extends Event can say otherwise. */
+const isTrusted = {
+  __proto__: null,
+  ...objectGetOwnPropertyDescriptor(
+    {
+      get isTrusted(): boolean {
+        return eventState(this).trusted
+      },
+    },
+    'isTrusted',
+  ),
+  configurable: false,
+} as PropertyDescriptor
 
 const PHASES = ['NONE', 'CAPTURING_PHASE', 'AT_TARGET', 'BUBBLING_PHASE'] as const
 for (let value = 0; value < PHASES.length; value++) {

@@ -1,6 +1,7 @@
 import { type Blob, blobBytes, File, isFile } from './blob.ts'
 import { append, type List, newList, toArray } from './list.ts'
-import { reflectApply, SafeTypeError } from './primordials.ts'
+import { pairIterators } from './pair-iterator.ts'
+import { define, reflectApply, SafeTypeError } from './primordials.ts'
 import { toUsvText } from './text.ts'
 
 export interface FormEntry {
@@ -71,26 +72,24 @@ export class FormData {
     }
   }
 
-  *entries(): IterableIterator<[string, string | File]> {
-    for (let at = 0; at < this.#entries.length; at++) {
-      const { name, value } = this.#entries[at] as FormEntry
-      yield [name, value]
-    }
+  entries(): IterableIterator<[string, string | File]> {
+    return iterate('entries', (at) => this.#entries[at]) as IterableIterator<[string, string | File]>
   }
-  *keys(): IterableIterator<string> {
-    for (let at = 0; at < this.#entries.length; at++) yield (this.#entries[at] as FormEntry).name
+  keys(): IterableIterator<string> {
+    return iterate('keys', (at) => this.#entries[at]) as IterableIterator<string>
   }
-  *values(): IterableIterator<string | File> {
-    for (let at = 0; at < this.#entries.length; at++) yield (this.#entries[at] as FormEntry).value
+  values(): IterableIterator<string | File> {
+    return iterate('values', (at) => this.#entries[at]) as IterableIterator<string | File>
   }
-  [Symbol.iterator](): IterableIterator<[string, string | File]> {
-    return this.entries()
-  }
+  declare [Symbol.iterator]: () => IterableIterator<[string, string | File]>
 
   static {
     formEntries = (value) => (typeof value === 'object' && value !== null && #entries in value ? value.#entries : undefined)
   }
 }
+
+const iterate = pairIterators<string | File>('FormData')
+define(FormData.prototype, Symbol.iterator, FormData.prototype.entries, false)
 
 function toEntry(name: unknown, value: unknown, filename: unknown): FormEntry {
   const key = toUsvText(name)
@@ -102,5 +101,6 @@ function toEntry(name: unknown, value: unknown, filename: unknown): FormEntry {
   const blob = value as Blob
   if (isFile(blob) && filename === undefined) return { name: key, value: blob }
   const title = filename === undefined ? 'blob' : toUsvText(filename)
-  return { name: key, value: new File([blob], title, { type: blob.type }) }
+  const { type } = blob
+  return { name: key, value: new File([blob], title, isFile(blob) ? { type, lastModified: blob.lastModified } : { type }) }
 }

@@ -6,8 +6,11 @@ import { toText } from './text.ts'
 export class HeaderList {
   readonly names: List<string> = newList()
   readonly values: List<string> = newList()
+  /** Grows with every change. */
+  version = 0
 
   append(name: string, value: string): void {
+    this.version++
     append(this.names, name)
     append(this.values, value)
   }
@@ -60,6 +63,7 @@ export class HeaderList {
   }
 
   #cut(length: number): void {
+    this.version++
     this.names.length = length
     this.values.length = length
   }
@@ -69,14 +73,19 @@ export class HeaderList {
 const IS_TOKEN: boolean[] = []
 for (let code = 0; code < 128; code++) IS_TOKEN[code] = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code))
 
-export function toHeaderName(value: unknown): string {
-  const name = toText(value)
-  let valid = name.length > 0
-  for (let at = 0; at < name.length && valid; at++) {
-    const code = stringCharCodeAt(name, at)
+/** Whether it is a token of RFC 9110: what names of headers and methods are made of. */
+export function isToken(text: string): boolean {
+  let valid = text.length > 0
+  for (let at = 0; at < text.length && valid; at++) {
+    const code = stringCharCodeAt(text, at)
     valid = code < 128 && (IS_TOKEN[code] as boolean)
   }
-  if (!valid) throw new SafeTypeError(`Cannot use ${jsonStringify(name)} as a header name: allowed are letters, digits and !#$%&'*+-.^_\`|~`)
+  return valid
+}
+
+export function toHeaderName(value: unknown): string {
+  const name = toText(value)
+  if (!isToken(name)) throw new SafeTypeError(`Cannot use ${jsonStringify(name)} as a header name: allowed are letters, digits and !#$%&'*+-.^_\`|~`)
   return stringToLowerCase(name)
 }
 

@@ -1,6 +1,7 @@
 import { HeaderList, toHeaderName, toHeaderValue } from './header-list.ts'
 import { append, type List, newList, toArray } from './list.ts'
-import { arraySort, isObject, objectGetOwnPropertyDescriptor, reflectApply, reflectOwnKeys, SafeTypeError } from './primordials.ts'
+import { type Pair, pairIterators } from './pair-iterator.ts'
+import { arraySort, define, isObject, objectGetOwnPropertyDescriptor, reflectApply, reflectOwnKeys, SafeTypeError } from './primordials.ts'
 import { toText } from './text.ts'
 
 /** Internal doors: the list behind a Headers, and a Headers around a list. */
@@ -10,6 +11,7 @@ export let createHeaders: (list: HeaderList, immutable: boolean) => Headers
 export class Headers {
   #list = new HeaderList()
   #immutable = false
+  #sorted: { readonly version: number; readonly pairs: List<Pair<string>> } | undefined
 
   constructor(init?: unknown) {
     if (init !== undefined) fillHeaders(this.#list, init)
@@ -45,26 +47,25 @@ export class Headers {
 
   forEach(visit: unknown, self?: unknown): void {
     if (typeof visit !== 'function') throw new SafeTypeError('Cannot visit the headers: forEach takes a function')
-    const pairs = sortedPairs(this.#list)
-    for (let at = 0; at < pairs.length; at++) {
-      const { name, value } = pairs[at] as Pair
-      reflectApply(visit, self, [value, name, this])
+    for (let at = 0, pair = this.#pairAt(0); pair !== undefined; pair = this.#pairAt(++at)) {
+      reflectApply(visit, self, [pair.value, pair.name, this])
     }
   }
-  *entries(): IterableIterator<[string, string]> {
-    const pairs = sortedPairs(this.#list)
-    for (let at = 0; at < pairs.length; at++) yield [(pairs[at] as Pair).name, (pairs[at] as Pair).value]
+  entries(): IterableIterator<[string, string]> {
+    return iterate('entries', (at) => this.#pairAt(at)) as IterableIterator<[string, string]>
   }
-  *keys(): IterableIterator<string> {
-    const pairs = sortedPairs(this.#list)
-    for (let at = 0; at < pairs.length; at++) yield (pairs[at] as Pair).name
+  keys(): IterableIterator<string> {
+    return iterate('keys', (at) => this.#pairAt(at)) as IterableIterator<string>
   }
-  *values(): IterableIterator<string> {
-    const pairs = sortedPairs(this.#list)
-    for (let at = 0; at < pairs.length; at++) yield (pairs[at] as Pair).value
+  values(): IterableIterator<string> {
+    return iterate('values', (at) => this.#pairAt(at)) as IterableIterator<string>
   }
-  [Symbol.iterator](): IterableIterator<[string, string]> {
-    return this.entries()
+  declare [Symbol.iterator]: () => IterableIterator<[string, string]>
+
+  #pairAt(at: number): Pair<string> | undefined {
+    const { version } = this.#list
+    if (this.#sorted?.version !== version) this.#sorted = { version, pairs: sortedPairs(this.#list) }
+    return this.#sorted.pairs[at]
   }
 
   #guard(name: string): void {
@@ -82,10 +83,14 @@ export class Headers {
   }
 }
 
+const iterate = pairIterators<string>('Headers')
+const ownIterator = Headers.prototype.entries
+define(Headers.prototype, Symbol.iterator, ownIterator, false)
+
 /** Adds what a HeadersInit holds: another Headers, pairs, or an object. */
 export function fillHeaders(list: HeaderList, init: unknown): void {
   const other = headerListOf(init)
-  if (other !== undefined) {
+  if (other !== undefined && (init as Headers)[Symbol.iterator] === ownIterator) {
     for (let at = 0; at < other.names.length; at++) list.append(other.names[at] as string, other.values[at] as string)
     return
   }
@@ -108,20 +113,15 @@ export function fillHeaders(list: HeaderList, init: unknown): void {
   }
 }
 
-interface Pair {
-  readonly name: string
-  readonly value: string
-}
-
 /** As iteration shows them: by name, repeats joined, only `set-cookie` repeated. */
-function sortedPairs(list: HeaderList): List<Pair> {
-  const pairs: List<Pair> = newList()
+function sortedPairs(list: HeaderList): List<Pair<string>> {
+  const pairs: List<Pair<string>> = newList()
   for (let at = 0; at < list.names.length; at++) {
     const name = list.names[at] as string
     if (name === 'set-cookie') append(pairs, { name, value: list.values[at] as string })
     else if (isFirst(list, name, at)) append(pairs, { name, value: list.get(name) as string })
   }
-  arraySort(pairs, (a: Pair, b: Pair) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  arraySort(pairs, (a: Pair<string>, b: Pair<string>) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   return pairs
 }
 

@@ -2,8 +2,9 @@ import type { LoadSpec } from '../contract/messages.ts'
 import { type Call, endCall } from './call.ts'
 import type { FunctionInfo } from './context.ts'
 import { seedRandom } from './crypto-random.ts'
+import { createEnv } from './env.ts'
 import type { List } from './list.ts'
-import { type AnyFunction, jsonParse, jsonStringify, numberToString, objectFreeze, objectHasOwn, reflectApply, SafeError } from './primordials.ts'
+import { type AnyFunction, jsonParse, jsonStringify, numberToString, objectHasOwn, reflectApply, SafeError } from './primordials.ts'
 import { hasGlobalListener } from './report-error.ts'
 import { type Handler, type Resolution, resolveHandler } from './styles.ts'
 import { cut, toText } from './text.ts'
@@ -30,7 +31,7 @@ export function load(call: Call, specText: string, seed: ArrayBuffer, module: un
     return undefined
   }
   postAnswer('loaded', call.number, loadReport(resolution))
-  const env = objectFreeze(spec.env)
+  const env = createEnv(spec.env)
   return { handler: resolution.handler, info: { name: spec.name, version: numberToString(spec.version), env } }
 }
 

@@ -1,5 +1,6 @@
 import { MAX_LOG_BYTES_PER_CALL, MAX_LOG_LINE_CHARS } from '../contract/messages.ts'
 import { currentCall } from './call.ts'
+import { withoutOwnFrames } from './own-frames.ts'
 import { cut, utf8Length } from './text.ts'
 import { mayPost, post } from './wall.ts'
 
@@ -11,7 +12,7 @@ const DROPPED = `warn further log lines of this invocation were dropped: the lim
 export function log(level: LogLevel, message: string): void {
   const call = currentCall()
   if (call.logClosed) return
-  const line = `${level} ${cut(message, MAX_LOG_LINE_CHARS)}`
+  const line = `${level} ${cut(withoutOwnFrames(message), MAX_LOG_LINE_CHARS)}`
   call.logBytes += utf8Length(line) + 1
   if (call.logBytes <= MAX_LOG_BYTES_PER_CALL && mayPost(line.length)) {
     post('log', call.number, line)

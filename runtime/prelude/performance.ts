@@ -1,3 +1,4 @@
+import { EventTarget } from './event-target.ts'
 import { dateNow, SafeTypeError } from './primordials.ts'
 
 const INTERNAL = { __proto__: null }
@@ -10,9 +11,10 @@ export function startClock(): void {
   last = 0
 }
 
-export class Performance {
+export class Performance extends EventTarget {
   constructor(token?: unknown) {
     if (token !== INTERNAL) throw new SafeTypeError('Cannot construct Performance: use the global performance')
+    super()
   }
 
   /** Milliseconds since `timeOrigin`, in whole ones; never goes backwards. */

@@ -23,7 +23,13 @@ type On<Self, F> = F extends (...args: infer A) => infer R ? (self: Self, ...arg
 const onString = uncurry as <F>(method: F) => On<string, F>
 const onObject = uncurry as <F>(method: F) => On<object, F>
 
-export const { apply: reflectApply, construct: reflectConstruct, defineProperty: reflectDefineProperty, ownKeys: reflectOwnKeys } = Reflect
+export const {
+  apply: reflectApply,
+  construct: reflectConstruct,
+  defineProperty: reflectDefineProperty,
+  deleteProperty: reflectDeleteProperty,
+  ownKeys: reflectOwnKeys,
+} = Reflect
 export const {
   create: objectCreate,
   defineProperty: objectDefineProperty,
@@ -63,6 +69,7 @@ export const stringTrim = onString(String.prototype.trim)
 export const { fromCharCode: stringFromCharCode } = String
 
 export const regExpExec = uncurry(RegExp.prototype.exec) as (self: RegExp, text: string) => RegExpExecArray | null
+export const symbolIterator: typeof Symbol.iterator = Symbol.iterator
 export const symbolToString = uncurry(Symbol.prototype.toString) as (self: symbol) => string
 export const numberToString = uncurry(Number.prototype.toString) as (self: number, radix?: number) => string
 export const bigintToString = uncurry(BigInt.prototype.toString) as (self: bigint) => string
@@ -114,6 +121,8 @@ export const dataViewBuffer = getter(DataView.prototype, 'buffer') as (self: unk
 export const dataViewByteOffset = getter(DataView.prototype, 'byteOffset') as (self: unknown) => number
 export const dataViewByteLength = getter(DataView.prototype, 'byteLength') as (self: unknown) => number
 
+export const SafeProxy = Proxy
+export const reflectGet = Reflect.get
 export const SafeError = Error
 export const SafeTypeError = TypeError
 export const SafeRangeError = RangeError

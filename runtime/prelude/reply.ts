@@ -1,10 +1,14 @@
-import { MAX_INLINE_BODY_BYTES } from '../contract/limits.ts'
-import { readBody } from './body.ts'
+import type { ReadableStream } from 'web-streams-polyfill'
+import { MAX_BUFFERED_BODY_BYTES, MAX_INLINE_BODY_BYTES, MAX_REPLY_HEAD_BYTES, MAX_STREAMED_BODY_BYTES } from '../contract/limits.ts'
+import { ReplyGoesOn } from '../contract/messages.ts'
+import { isUnusable } from './body.ts'
 import { type Call, endCall } from './call.ts'
-import { bytesOf, copyBytes, isBufferSource } from './encoding.ts'
+import { bytesOf, copyBytes, encodeUtf8, isBufferSource } from './encoding.ts'
 import { gatewayReply, isGatewayReply } from './gateway-reply.ts'
 import { HeaderList } from './header-list.ts'
+import { dropHostCalls } from './host-call.ts'
 import { inspect } from './inspect.ts'
+import { writePipe } from './pipes.ts'
 import {
   arrayBufferByteLength,
   jsonStringify,
@@ -14,25 +18,29 @@ import {
   typedArrayBuffer,
   typedArrayByteLength,
 } from './primordials.ts'
+import { react } from './promise.ts'
 import { responseParts } from './response.ts'
+import { streamOfBytes } from './streams.ts'
 import type { Handler } from './styles.ts'
 import { utf8Length } from './text.ts'
 import { errorText, thrownErrorText } from './thrown-error.ts'
 import { dropTimers } from './timers.ts'
 import { postAnswer } from './wall.ts'
 
-/** Room for a reply's status and headers. */
-const MAX_HEAD_CHARS = 64 * 1024
+/** `failed` for the platform's own limit, not for what the function threw. */
+const BY_LIMIT = 1
+const OWN_PIPE = 0
+/** A head's end, when the body follows and nobody knows how long it is. */
+const STREAMED = ',"stream":{}'
 
 /** Answers `failed` with what was thrown; ignored when the call has been answered or ended. */
 export function fail(call: Call, error: unknown): void {
-  if (call.ended) return
-  finish(call, 'failed', thrownErrorText(error))
+  if (!call.replied) end(call, 'failed', thrownErrorText(error))
 }
 
 /** Turns a handler's result into its answer. Runs user code (toJSON, getters), so inside a slice only. */
 export function answer(call: Call, handler: Handler, door: 'url' | 'rpc', result: unknown): void {
-  if (call.ended) return
+  if (call.ended || call.replied) return
   try {
     const parts = responseParts(result)
     if (parts !== undefined) sendResponse(call, parts)
@@ -52,22 +60,14 @@ type Parts = NonNullable<ReturnType<typeof responseParts>>
 
 function sendResponse(call: Call, { status, list, body }: Parts): void {
   if (status === 0) throw new SafeTypeError('The handler returned Response.error(), which cannot be sent')
-  if (body === null) sendHttp(call, status, list, '')
-  else if (body.stream === undefined && !body.used) {
-    body.used = true
-    sendHttp(call, status, list, body.source as string | Uint8Array)
-  } else void sendStream(call, status, list, body)
-}
-
-async function sendStream(call: Call, status: number, list: HeaderList, body: NonNullable<Parts['body']>): Promise<void> {
-  try {
-    const all = await readBody(body, MAX_INLINE_BODY_BYTES)
-    if (call.ended) return
-    if (all === undefined) tooLarge(call)
-    else sendHttp(call, status, list, all)
-  } catch (error) {
-    fail(call, error)
+  if (body === null) {
+    sendHttp(call, status, list, '')
+    return
   }
+  if (isUnusable(body)) throw new SafeTypeError('The handler returned a Response whose body has been used already, or is locked')
+  body.used = true
+  if (body.stream === undefined) sendHttp(call, status, list, body.source as string | Uint8Array)
+  else sendStream(call, headText(status, list, STREAMED), body.stream, MAX_STREAMED_BODY_BYTES)
 }
 
 function sendGatewayReply(call: Call, result: unknown): void {
@@ -78,24 +78,61 @@ function sendGatewayReply(call: Call, result: unknown): void {
 }
 
 function sendJson(call: Call, result: unknown): void {
-  const text = toJson(result)
-  if (fits(text)) finish(call, 'result', '{"kind":"json"}', text)
-  else tooLarge(call)
+  sendWhole(call, toJson(result), (tail) => `{"kind":"json"${tail}}`)
 }
 
 function sendHttp(call: Call, status: number, list: HeaderList, body: string | Uint8Array): void {
-  const head = headText(status, list)
-  if (head.length > MAX_HEAD_CHARS) {
-    finish(call, 'failed', errorText('OutputLimit', `The reply's headers have ${head.length} characters, allowed are ${MAX_HEAD_CHARS}`, ''))
-  } else if (!fits(body)) tooLarge(call)
-  else finish(call, 'result', head, typeof body === 'string' ? body : wholeBuffer(body))
+  sendWhole(call, body, (tail) => headText(status, list, tail))
+}
+
+/** Small enough, it goes with its head; else after it. `head` takes what is to be added to it. */
+function sendWhole(call: Call, body: string | Uint8Array, head: (tail: string) => string): void {
+  if (fitsInline(body)) {
+    const text = head('')
+    if (fitsHead(call, text)) end(call, 'result', text, typeof body === 'string' ? body : wholeBuffer(body))
+    return
+  }
+  const bytes = typeof body === 'string' ? encodeUtf8(body) : body
+  const length = typedArrayByteLength(bytes)
+  if (length > MAX_BUFFERED_BODY_BYTES) {
+    const message = `The reply's body has ${length} bytes, allowed are ${MAX_BUFFERED_BODY_BYTES} unless it is streamed`
+    end(call, 'failed', errorText('RangeError', message, ''), undefined, BY_LIMIT)
+    return
+  }
+  sendStream(
+    call,
+    head(`,"stream":{"length":${numberToString(length)}}`),
+    streamOfBytes(() => bytes),
+    MAX_BUFFERED_BODY_BYTES,
+  )
+}
+
+/** The head goes out now, the bytes as the caller takes them. */
+function sendStream(call: Call, head: string, stream: ReadableStream, maxBytes: number): void {
+  if (!fitsHead(call, head)) return
+  call.replied = true
+  const goesOn = call.holds > 0 ? ReplyGoesOn.stream | ReplyGoesOn.open : ReplyGoesOn.stream
+  hold(call)
+  postAnswer('result', call.number, head, undefined, goesOn)
+  void react(
+    writePipe(OWN_PIPE, stream, maxBytes, undefined, call),
+    () => release(call),
+    (error) => endNow(call, 'failed', thrownErrorText(error)),
+  )
+}
+
+function fitsHead(call: Call, head: string): boolean {
+  if (head.length <= MAX_REPLY_HEAD_BYTES) return true
+  const message = `The reply's status and headers have ${head.length} characters, allowed are ${MAX_REPLY_HEAD_BYTES}`
+  end(call, 'failed', errorText('RangeError', message, ''))
+  return false
 }
 
 // Written by hand: JSON.stringify would ask Object.prototype and Array.prototype for a toJSON.
-function headText(status: number, { names, values }: HeaderList): string {
+function headText(status: number, { names, values }: HeaderList, tail: string): string {
   let text = `{"kind":"http","status":${numberToString(status)},"headers":[`
   for (let at = 0; at < names.length; at++) text += `${at === 0 ? '' : ','}["${names[at]}",${jsonStringify(values[at])}]`
-  return `${text}]}`
+  return `${text}]${tail}}`
 }
 
 function toJson(result: unknown): string {
@@ -118,20 +155,35 @@ function messageOf(error: unknown): string {
   }
 }
 
-function fits(body: string | Uint8Array): boolean {
+function fitsInline(body: string | Uint8Array): boolean {
   if (typeof body !== 'string') return typedArrayByteLength(body) <= MAX_INLINE_BODY_BYTES
   // At most three bytes of UTF-8 for each UTF-16 unit.
   return body.length * 3 <= MAX_INLINE_BODY_BYTES || (body.length <= MAX_INLINE_BODY_BYTES && utf8Length(body) <= MAX_INLINE_BODY_BYTES)
 }
 
-function tooLarge(call: Call): void {
-  finish(call, 'failed', errorText('OutputLimit', `The reply's body is larger than ${MAX_INLINE_BODY_BYTES} bytes`, ''))
+/** Keeps the call open beyond its reply, until it is released as often. */
+export function hold(call: Call): void {
+  call.holds++
 }
 
-function finish(call: Call, kind: 'failed' | 'result', text: string, body?: string | ArrayBuffer): void {
+export function release(call: Call): void {
+  call.holds--
+  if (call.replied && call.holds === 0) endNow(call, 'done', '')
+}
+
+/** The whole answer. The call ends with it, unless something holds it. */
+function end(call: Call, kind: 'failed' | 'result', text: string, body?: string | ArrayBuffer, extra?: number): void {
+  if (kind === 'result' && call.holds > 0) {
+    call.replied = true
+    postAnswer(kind, call.number, text, body, ReplyGoesOn.open)
+  } else endNow(call, kind, text, body, extra)
+}
+
+function endNow(call: Call, kind: 'failed' | 'result' | 'done', text: string, body?: string | ArrayBuffer, extra?: number): void {
   if (!endCall(call)) return
   dropTimers(call)
-  postAnswer(kind, call.number, text, body)
+  dropHostCalls(call)
+  postAnswer(kind, call.number, text, body, extra)
 }
 
 function wholeBuffer(bytes: Uint8Array): ArrayBuffer {

@@ -8,7 +8,7 @@ import { toText } from './text.ts'
 const MAX_REPORT_CHARS = 4_000
 
 /** Stands for the global object as an event target: `error` events are dispatched here. */
-const globalTarget = new EventTarget()
+export const globalTarget = new EventTarget()
 /** Event types asked for at the top level; tells whoever writes service-worker style what to write instead. */
 const askedTypes = new SafeSet<string>()
 let reporting = false

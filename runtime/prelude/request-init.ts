@@ -1,4 +1,5 @@
-import { SafeTypeError, stringToUpperCase } from './primordials.ts'
+import { isToken } from './header-list.ts'
+import { jsonStringify, SafeTypeError, stringToUpperCase } from './primordials.ts'
 import { toText, toUsvText } from './text.ts'
 import { URL } from './url.ts'
 
@@ -10,10 +11,12 @@ export function toAbsoluteUrl(input: unknown): string {
 
 export function toMethod(value: unknown): string {
   const method = toText(value)
+  if (!isToken(method)) throw new SafeTypeError(`Cannot make a Request: ${jsonStringify(method)} is not a method`)
   const upper = stringToUpperCase(method)
   switch (upper) {
     case 'CONNECT':
     case 'TRACE':
+    case 'TRACK':
       throw new SafeTypeError(`Cannot make a Request: the method ${upper} is not allowed`)
     case 'DELETE':
     case 'GET':
@@ -25,12 +28,4 @@ export function toMethod(value: unknown): string {
     default:
       return method
   }
-}
-
-export function toRedirect(value: unknown): string {
-  const redirect = toText(value)
-  if (redirect !== 'follow' && redirect !== 'error' && redirect !== 'manual') {
-    throw new SafeTypeError(`Cannot make a Request: redirect is ${redirect}, allowed are follow, error and manual`)
-  }
-  return redirect
 }

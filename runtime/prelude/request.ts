@@ -17,14 +17,14 @@ import type { Call } from './call.ts'
 import { HeaderList } from './header-list.ts'
 import { createHeaders, fillHeaders, type Headers, headerListOf } from './headers.ts'
 import { SafeTypeError } from './primordials.ts'
-import { toAbsoluteUrl, toMethod, toRedirect } from './request-init.ts'
+import { toAbsoluteUrl, toMethod } from './request-init.ts'
+import { DEFAULT_OPTIONS, type RequestOptionsInit, readRequestOptions } from './request-options.ts'
 
-interface RequestInit {
+interface RequestInit extends RequestOptionsInit {
   readonly method?: unknown
   readonly headers?: unknown
   readonly body?: unknown
   readonly signal?: unknown
-  readonly redirect?: unknown
 }
 
 type HeaderPairs = ArrayLike<readonly [string, string]>
@@ -34,6 +34,18 @@ const INCOMING = { __proto__: null }
 /** The request of an invocation. Nothing of it is parsed before the function asks: not the URL, not the headers. */
 export let createIncomingRequest: (call: Call, method: string, url: string, headers: HeaderPairs, body: Body | null) => Request
 
+/** What `fetch` needs of a Request. */
+export interface RequestParts {
+  readonly method: string
+  readonly url: string
+  readonly list: HeaderList
+  readonly body: Body | null
+  readonly redirect: string
+  /** undefined: nobody can abort it but the invocation's end. */
+  readonly signal: AbortSignal | undefined
+}
+export let requestParts: (request: Request) => RequestParts
+
 export class Request {
   #method = 'GET'
   #url = ''
@@ -42,7 +54,7 @@ export class Request {
   #body: Body | null = null
   #signal: AbortSignal | undefined
   #call: Call | undefined
-  #redirect = 'follow'
+  #options = DEFAULT_OPTIONS
 
   constructor(input: unknown, init?: RequestInit | null) {
     if (input === INCOMING) return
@@ -50,8 +62,8 @@ export class Request {
     const options = init ?? {}
     this.#url = source === undefined ? toAbsoluteUrl(input) : source.#url
     this.#method = options.method === undefined ? (source === undefined ? 'GET' : source.#method) : toMethod(options.method)
-    if (options.redirect !== undefined) this.#redirect = toRedirect(options.redirect)
-    else if (source !== undefined) this.#redirect = source.#redirect
+    this.#options = source === undefined ? DEFAULT_OPTIONS : source.#options
+    if (init !== undefined && init !== null) this.#options = readRequestOptions(init, this.#options, this.#method)
     this.#follow(options.signal === undefined ? source?.signal : options.signal)
     const list = new HeaderList()
     const inherited = options.headers ?? source?.headers
@@ -62,12 +74,15 @@ export class Request {
 
   #takeBody(init: unknown, source: Request | undefined, list: HeaderList): void {
     const given = init !== undefined && init !== null
-    if (given && (this.#method === 'GET' || this.#method === 'HEAD')) throw new SafeTypeError(`Cannot make a Request: ${this.#method} has no body`)
+    const inherited = source === undefined ? null : source.#body
+    if ((given || inherited !== null) && (this.#method === 'GET' || this.#method === 'HEAD'))
+      throw new SafeTypeError(`Cannot make a Request: ${this.#method} has no body`)
     if (!given) {
-      this.#body = init === undefined && source !== undefined ? takeBody(source.#body) : null
+      this.#body = takeBody(inherited)
       return
     }
     const { body, type } = extractBody(init)
+    if (this.#options.keepalive && body.stream !== undefined) throw new SafeTypeError('Cannot make a Request: keepalive does not go with a stream')
     this.#body = body
     if (type !== null && !list.has('content-type')) list.append('content-type', type)
   }
@@ -101,31 +116,37 @@ export class Request {
     return this.#signal
   }
   get redirect() {
-    return this.#redirect
+    return this.#options.redirect
   }
   get cache() {
-    return 'default'
+    return this.#options.cache
   }
   get credentials() {
-    return 'same-origin'
+    return this.#options.credentials
   }
   get destination() {
     return ''
   }
   get integrity() {
-    return ''
+    return this.#options.integrity
   }
   get keepalive() {
+    return this.#options.keepalive
+  }
+  get isReloadNavigation() {
+    return false
+  }
+  get isHistoryNavigation() {
     return false
   }
   get mode() {
-    return 'cors'
+    return this.#options.mode
   }
   get referrer() {
-    return 'about:client'
+    return this.#options.referrer
   }
   get referrerPolicy() {
-    return ''
+    return this.#options.referrerPolicy
   }
   get duplex() {
     return 'half'
@@ -161,7 +182,7 @@ export class Request {
     const copy = new Request(INCOMING)
     copy.#method = this.#method
     copy.#url = this.#url
-    copy.#redirect = this.#redirect
+    copy.#options = this.#options
     copy.#body = body
     copy.#headers = createHeaders((headerListOf(this.headers) as HeaderList).copy(), this.#call !== undefined)
     copy.#call = this.#call
@@ -174,6 +195,14 @@ export class Request {
   }
 
   static {
+    requestParts = (request) => ({
+      method: request.#method,
+      url: request.#url,
+      list: headerListOf(request.headers) as HeaderList,
+      body: request.#body,
+      redirect: request.#options.redirect,
+      signal: request.#signal,
+    })
     createIncomingRequest = (call, method, url, headers, body) => {
       const request = new Request(INCOMING)
       request.#call = call

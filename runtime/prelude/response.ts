@@ -27,10 +27,23 @@ interface ResponseInit {
 /** What the reply step needs of a Response; `undefined` for anything else. */
 export let responseParts: (value: unknown) => { status: number; list: HeaderList; body: Body | null } | undefined
 
+/** What came of a `fetch`. `url` is without its fragment. */
+export interface Fetched {
+  readonly status: number
+  readonly statusText: string
+  readonly url: string
+  readonly redirected: boolean
+  readonly list: HeaderList
+  readonly body: Body | null
+}
+export let createFetchedResponse: (fetched: Fetched) => Response
+
 export class Response {
   #status = 200
   #statusText = ''
   #type = 'default'
+  #url = ''
+  #redirected = false
   #list = new HeaderList()
   #headers: Headers | undefined
   #immutable = false
@@ -39,9 +52,7 @@ export class Response {
   constructor(body?: unknown, init?: ResponseInit | null) {
     if (init !== undefined && init !== null) this.#initialize(init)
     if (body === undefined || body === null) return
-    if (this.#status === 204 || this.#status === 205 || this.#status === 304) {
-      throw new SafeTypeError(`Cannot make a Response: status ${this.#status} has no body`)
-    }
+    this.#mustAllowBody()
     if (typeof body === 'string') {
       this.#body = bodyOf(stringToWellFormed(body))
       if (!this.#list.has('content-type')) this.#list.append('content-type', 'text/plain;charset=UTF-8')
@@ -50,6 +61,12 @@ export class Response {
     const extracted = extractBody(body)
     this.#body = extracted.body
     if (extracted.type !== null && !this.#list.has('content-type')) this.#list.append('content-type', extracted.type)
+  }
+
+  #mustAllowBody(): void {
+    if (this.#status === 204 || this.#status === 205 || this.#status === 304) {
+      throw new SafeTypeError(`Cannot make a Response: status ${this.#status} has no body`)
+    }
   }
 
   #initialize(init: ResponseInit): void {
@@ -72,10 +89,10 @@ export class Response {
     return this.#type
   }
   get url() {
-    return ''
+    return this.#url
   }
   get redirected() {
-    return false
+    return this.#redirected
   }
   get headers(): Headers {
     this.#headers ??= createHeaders(this.#list, this.#immutable)
@@ -113,6 +130,8 @@ export class Response {
     copy.#status = this.#status
     copy.#statusText = this.#statusText
     copy.#type = this.#type
+    copy.#url = this.#url
+    copy.#redirected = this.#redirected
     copy.#immutable = this.#immutable
     copy.#list = this.#list.copy()
     copy.#body = body
@@ -132,6 +151,7 @@ export class Response {
     if (text === undefined) throw new SafeTypeError(`Cannot make a JSON Response: ${typeof data} is nothing JSON can say`)
     const response = new Response()
     if (init !== undefined && init !== null) response.#initialize(init)
+    response.#mustAllowBody()
     if (!response.#list.has('content-type')) response.#list.append('content-type', 'application/json')
     response.#body = bodyOf(stringToWellFormed(text))
     return response
@@ -151,6 +171,18 @@ export class Response {
   }
 
   static {
+    createFetchedResponse = ({ status, statusText, url, redirected, list, body }) => {
+      const response = new Response()
+      response.#status = status
+      response.#statusText = statusText
+      response.#type = 'basic'
+      response.#url = url
+      response.#redirected = redirected
+      response.#list = list
+      response.#immutable = true
+      response.#body = body
+      return response
+    }
     responseParts = (value) => {
       if (typeof value !== 'object' || value === null || !(#list in value)) return undefined
       return { status: value.#status, list: value.#list, body: value.#body }

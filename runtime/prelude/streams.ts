@@ -41,6 +41,14 @@ export function streamOfBytes(bytes: () => Uint8Array): ReadableStream {
   })
 }
 
+export function brokenStream(reason: unknown): ReadableStream {
+  return new ReadableStream({
+    start(controller) {
+      controller.error(reason)
+    },
+  })
+}
+
 /**
  * All bytes of a stream. `undefined`, and the stream is cancelled, once there are more than `maxBytes`.
  * Throws what the stream throws, and a TypeError at a chunk that is no Uint8Array.

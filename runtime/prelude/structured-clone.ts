@@ -1,5 +1,6 @@
 import { type Blob, blobBytes, createBlob, File, isFile } from './blob.ts'
 import { errorType, isBranded, isUncloneable, unwrapPrimitive } from './clone-kinds.ts'
+import { createCryptoKey, keyState } from './crypto-key.ts'
 import { DOMException, isDOMException } from './dom-exception.ts'
 import { isArrayBuffer } from './encoding.ts'
 import { inspect } from './inspect.ts'
@@ -48,25 +49,52 @@ import { toText } from './text.ts'
 
 const { Date: SafeDate, RegExp: SafeRegExp, DataView: SafeDataView } = globalThis
 
+/** How ports are told and moved: message-channel.ts sets it, which itself needs cloning. */
+interface PortTransfer {
+  isPort(value: object): boolean
+  isDetached(port: object): boolean
+  /** The port that takes the place of this one, which is of no use from then on. */
+  transfer(port: object): object
+}
+let portTransfer: PortTransfer
+export function setPortTransfer(transfer: PortTransfer): void {
+  portTransfer = transfer
+}
+
 export function structuredClone(value: unknown, options?: { readonly transfer?: Iterable<unknown> } | null): unknown {
-  const transfer = options?.transfer
+  return cloneWithTransfer(value, options?.transfer).clone
+}
+
+/**
+ * A copy of the value, and the ports that were transferred with it, in their order. ArrayBuffers and ports can be
+ * transferred; `sender` is the port that sends, which cannot send itself.
+ */
+export function cloneWithTransfer(value: unknown, transfer?: Iterable<unknown>, sender?: object): { clone: unknown; ports: List<object> } {
   const clones = new SafeMap<object, object>()
-  const moved: List<ArrayBuffer> = newList()
+  const moved: List<object> = newList()
   if (transfer !== undefined) {
     for (const item of transfer) {
-      if (!isArrayBuffer(item)) throw cloneError('only an ArrayBuffer can be transferred here')
-      if (arrayBufferDetached(item) || mapHas(clones, item)) throw cloneError('an ArrayBuffer to transfer is detached or listed twice')
+      const isPort = isObject(item) && portTransfer.isPort(item)
+      if (!isPort && !isArrayBuffer(item)) throw cloneError('only an ArrayBuffer or a MessagePort can be transferred here')
+      const isDetached = isPort ? portTransfer.isDetached(item) : arrayBufferDetached(item as ArrayBuffer)
+      if (isDetached || mapHas(clones, item) || item === sender) throw cloneError('something to transfer is detached, listed twice, or the sender')
       mapSet(clones, item, item)
       append(moved, item)
     }
   }
   const cloner = new Cloner(clones)
   const clone = cloner.clone(value)
-  if (moved.length === 0) return clone
-  // Detached only once nothing can fail any more: then the copy is made over with the buffers themselves.
+  const ports: List<object> = newList()
+  if (moved.length === 0) return { clone, ports }
+  // Detached only once nothing can fail any more: then the copy is made over with what was transferred.
   const targets = new SafeMap<object, object>()
-  for (let at = 0; at < moved.length; at++) mapSet(targets, moved[at] as ArrayBuffer, arrayBufferTransfer(moved[at] as ArrayBuffer))
-  return new Cloner(targets, cloner.views).clone(value)
+  for (let at = 0; at < moved.length; at++) {
+    const item = moved[at] as object
+    const target = isArrayBuffer(item) ? arrayBufferTransfer(item) : portTransfer.transfer(item)
+    mapSet(targets, item, target)
+    if (!isArrayBuffer(item)) append(ports, target)
+  }
+  return { clone: new Cloner(targets, cloner.views).clone(value), ports }
 }
 
 /** Where a view lay before its buffer was detached. */
@@ -125,6 +153,8 @@ class Cloner {
     }
     const bytes = blobBytes(value)
     if (bytes !== undefined) return this.#remember(value, cloneBlob(value as Blob, bytes))
+    const key = keyState(value)
+    if (key !== undefined) return this.#remember(value, createCryptoKey(key))
     const wrapped = unwrapPrimitive(value)
     if (wrapped !== undefined) return this.#remember(value, wrapped)
     if (isUncloneable(value)) throw cloneError(`${inspect(value, 100)} cannot be cloned`)

@@ -1,5 +1,5 @@
 import { type GuestPost, MAX_POSTS_PER_SLICE } from '../contract/messages.ts'
-import { SafeRangeError } from './primordials.ts'
+import { arrayBufferByteLength, SafeRangeError } from './primordials.ts'
 
 export type PostKind = keyof GuestPost
 export type Post = (kind: PostKind, call: number, text?: string, body?: string | ArrayBuffer, extra?: number) => void
@@ -29,19 +29,37 @@ export function mayPost(size: number): boolean {
 }
 
 /** Sends a metered message. Throws a RangeError to the author when the slice has sent too many or too much. */
-export function post(kind: 'timer' | 'untimer' | 'log', call: number, text?: string, extra?: number): void {
-  const size = text === undefined ? 0 : text.length
+export function post(
+  kind: 'timer' | 'untimer' | 'log' | 'call' | 'uncall',
+  call: number,
+  text?: string,
+  extra?: number,
+  body?: string | ArrayBuffer,
+): void {
+  const size =
+    (text === undefined ? 0 : text.length) + (body === undefined ? 0 : typeof body === 'string' ? body.length : arrayBufferByteLength(body))
   if (!mayPost(size)) {
     throw new SafeRangeError(
-      `Cannot send more: a function may send ${MAX_POSTS_PER_SLICE} messages and ${MAX_POST_CHARS_PER_SLICE} characters (timers, log lines) without awaiting in between`,
+      `Cannot send more: a function may send ${MAX_POSTS_PER_SLICE} messages and ${MAX_POST_CHARS_PER_SLICE} characters (timers, log lines, requests) without awaiting in between`,
     )
   }
   posts++
   chars += size
-  send(kind, call, text, undefined, extra)
+  send(kind, call, text, body, extra)
 }
 
-/** Sends the answer of a call: at most one each, so not metered. */
-export function postAnswer(kind: 'loaded' | 'failed' | 'result', call: number, text: string, body?: string | ArrayBuffer): void {
-  send(kind, call, text, body)
+/** Sends a call that the cell answers by itself; cell-call.ts bounds them. */
+export function postCellCall(call: number, text: string, number: number, body: ArrayBuffer | undefined): void {
+  send('call', call, text, body, number)
+}
+
+/** Sends what ends a call or its reply: at most a few each, so not metered. */
+export function postAnswer(
+  kind: 'loaded' | 'failed' | 'result' | 'done',
+  call: number,
+  text: string,
+  body?: string | ArrayBuffer,
+  extra?: number,
+): void {
+  send(kind, call, text, body, extra)
 }

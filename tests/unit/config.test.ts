@@ -23,6 +23,7 @@ test.each([
   ['ISOLANE_LOG_LEVEL', 'loud', 'one of trace, debug'],
   ['ISOLANE_ROLES', 'gateway,cook', 'one or more of gateway, controller, worker'],
   ['REDIS_URL', 'localhost:6379', 'redis://host:port'],
+  ['ISOLANE_EGRESS_ALLOW', 'http://localhost', 'ranges (10.0.0.0/8'],
 ])('%s=%s is refused with the name, what is allowed and what came', (name, value, allowed) => {
   const start = () => readConfig({ [name]: value }, 2)
   expect(start).toThrow(name)
@@ -55,6 +56,16 @@ test('an admin key too short to be one is refused without being repeated', () =>
 
 test('a worker without a lane says what it needs', () => {
   expect(() => readWorkerConfig({}, 1)).toThrow('REDIS_URL must be the Redis that gateway and controller use too')
+})
+
+test('what functions may reach is read strictly, and closed by default', () => {
+  const config = (allow?: string) => readWorkerConfig({ REDIS_URL: '/tmp/r', ...(allow === undefined ? {} : { ISOLANE_EGRESS_ALLOW: allow }) }, 1)
+  expect(config().egressAllow).toEqual([])
+  expect(config('localhost:9000, *').egressAllow).toEqual([
+    { kind: 'name', name: 'localhost', port: 9000 },
+    { kind: 'everything', port: undefined },
+  ])
+  expect(() => config('10.0.0.1/8')).toThrow('"10.0.0.1/8" does not begin at the start of its range, which is 10.0.0.0/8')
 })
 
 test('a worker’s memory is its core’s part of six tenths of the machine, within bounds', () => {

@@ -46,13 +46,14 @@ test('a GET request has no body and immutable headers', () => {
   })
 })
 
-test('streamed response bodies are sent whole', () => {
+test('streamed response bodies follow their head, piece by piece', async () => {
   using sandbox = new Sandbox(
     FETCH(`const parts = ['a', 'ü', 'c']
       return new Response(new ReadableStream({ async pull(c) { await new Promise((r) => setTimeout(r, 10)); const part = parts.shift(); if (part) c.enqueue(new TextEncoder().encode(part)); else c.close() } }), { headers: { 'content-type': 'text/x' } })`),
   )
-  const answer = sandbox.url()
-  expect(answer).toMatchObject({ kind: 'result', head: { headers: [['content-type', 'text/x']] } })
+  const answer = await sandbox.visit()
+  expect(answer).toMatchObject({ kind: 'result', head: { headers: [['content-type', 'text/x']], stream: {} } })
+  expect(sandbox.messages.filter(({ text }) => text?.includes('"write"'))).toHaveLength(3)
   expect(Buffer.from(answer.kind === 'result' ? answer.body : '', 'latin1').toString()).toBe('aüc')
 })
 
@@ -71,14 +72,15 @@ test.each([
     `new ReadableStream({ start(c) { c.enqueue('text') } })`,
     { name: 'TypeError', message: expect.stringContaining('must give Uint8Array chunks, got string') },
   ],
-])('%s fails the call', (_, stream, error) => {
+])('%s fails the call after its head', async (_, stream, error) => {
   using sandbox = new Sandbox(FETCH(`return new Response(${stream})`))
-  expect(sandbox.url()).toMatchObject({ kind: 'failed', error })
+  expect(await sandbox.visit()).toMatchObject({ kind: 'failed', error })
+  expect(sandbox.messages.map(({ kind }) => kind)).toContain('result')
 })
 
 test('a response whose body was used fails the call', () => {
   using sandbox = new Sandbox(FETCH(`const r = new Response('x'); await r.text(); return r`))
-  expect(sandbox.url()).toMatchObject({ kind: 'failed', error: { message: expect.stringContaining('read already') } })
+  expect(sandbox.url()).toMatchObject({ kind: 'failed', error: { message: expect.stringContaining('has been used already') } })
 })
 
 test('multipart forms are parsed with files and text', () => {
@@ -202,9 +204,38 @@ test('headers combine, sort and iterate as the standard says', () => {
   ])
 })
 
-test('fetch rejects with a message that says it is not there yet', () => {
-  expect(evaluate(`try { await fetch('https://a.example/') } catch (e) { return [e.name, e.message] }`)).toEqual([
-    'TypeError',
-    'Cannot fetch: outbound requests are not available on this platform yet',
-  ])
+test.each([
+  ['text', `'ü'.repeat(40_000)`, 80_000],
+  ['bytes', `new Uint8Array(100_000).fill(65)`, 100_000],
+])('a large body of %s follows its head, and its length is known', async (_, body, length) => {
+  using sandbox = new Sandbox(FETCH(`return new Response(${body})`))
+  const answer = await sandbox.visit()
+  expect(answer).toMatchObject({ kind: 'result', head: { status: 200, stream: { length } } })
+  expect(answer.kind === 'result' && answer.body.length).toBe(length)
+})
+
+test('a large value follows its head as JSON', async () => {
+  using sandbox = new Sandbox(`export default () => ({ text: 'x'.repeat(70_000) })`)
+  const answer = await sandbox.ask()
+  expect(answer).toMatchObject({ kind: 'result', head: { kind: 'json', stream: { length: 70_011 } } })
+  expect(JSON.parse(answer.kind === 'result' ? answer.body : '')).toEqual({ text: 'x'.repeat(70_000) })
+})
+
+test('a request body that did not come with its head is a stream of the same bytes', async () => {
+  using sandbox = new Sandbox(
+    FETCH(
+      `let bytes = 0, pieces = 0; for await (const piece of request.body) { bytes += piece.length; pieces++ } return Response.json({ bytes, pieces })`,
+    ),
+  )
+  const call = sandbox.startStreamed({ door: 'url', method: 'POST' }, new Uint8Array(200_000))
+  expect(await sandbox.complete(call)).toMatchObject({ body: '{"bytes":200000,"pieces":4}' })
+})
+
+test.each([
+  ['event', `export default (event) => event.text.length`],
+  ['lambda', `export const handler = async (event) => event.text.length`],
+])('a handler of %s style gets a large rpc event whole', async (_, source) => {
+  using sandbox = new Sandbox(source)
+  const event = Buffer.from(JSON.stringify({ text: 'x'.repeat(100_000) }))
+  expect(await sandbox.complete(sandbox.startStreamed({ door: 'rpc' }, event))).toMatchObject({ body: '100000' })
 })

@@ -110,3 +110,16 @@ test('a group left open does not indent the next call', () => {
   sandbox.rpc()
   expect(sandbox.logs).toEqual(['info m', 'info m'])
 })
+
+test('no frame of the prelude is in the log: of a trace, of an error, or of a stack that was logged as text', () => {
+  using sandbox = new Sandbox(`export default () => {
+    console.trace('here')
+    console.error(new Error('whole'))
+    console.log(new Error('text').stack)
+  }`)
+  sandbox.rpc()
+  const frame = /\n {4}at \S+ \(function\.js:\d+:\d+\)$/.source
+  for (const [at, start] of ['debug Trace: here', 'error Error: whole', 'info Error: text'].entries()) {
+    expect(sandbox.logs[at]).toMatch(new RegExp(`^${start}${frame}`))
+  }
+})

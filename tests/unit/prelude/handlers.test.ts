@@ -26,7 +26,7 @@ describe.each(VARIANTS)('from %s', (variant) => {
       method: 'GET',
       url: 'https://fn.example/a%20b?x=1',
       agent: 'curl',
-      env: { GREETING: 'hi' },
+      env: { GREETING: 'hi', KV: { tenant: {} } },
       id: 'id-2',
     })
   })
@@ -289,8 +289,19 @@ test('a thenable is waited for, and can answer only once', () => {
 test('a rejected waitUntil promise is logged and does not touch the answer', () => {
   using sandbox = new Sandbox(`export default (e, ctx) => { ctx.waitUntil(Promise.reject(new Error('later'))); return 1 }`)
   expect(sandbox.rpc()).toMatchObject({ body: '1' })
-  expect(sandbox.logs).toEqual([
-    expect.stringMatching(/^warn waitUntil does not keep a call open/),
-    expect.stringMatching(/^error A promise given to waitUntil was rejected: Error: later/),
-  ])
+  expect(sandbox.logs).toEqual([expect.stringMatching(/^error A promise given to waitUntil was rejected: Error: later/)])
+})
+
+test('waitUntil keeps a call open beyond its answer until every promise has settled, those added later too', async () => {
+  using sandbox = new Sandbox(`const sleep = (ms) => new Promise((r) => setTimeout(r, ms))
+    export default (e, ctx) => {
+      ctx.waitUntil(sleep(20).then(() => { console.log('first'); ctx.waitUntil(sleep(50).then(() => console.log('second'))) }))
+      return 'answer'
+    }`)
+  const call = sandbox.start({ door: 'rpc' })
+  expect(sandbox.answer(call)).toMatchObject({ kind: 'result', body: '"answer"' })
+  expect(sandbox.messages.at(-1)).toMatchObject({ kind: 'result', extra: 2 })
+  await sandbox.complete(call)
+  expect(sandbox.logs).toEqual(['info first', 'info second'])
+  expect(sandbox.messages.at(-1)).toMatchObject({ kind: 'done', call })
 })

@@ -16,7 +16,7 @@ function bundle(source: string): string {
   return outputFiles[0]?.text ?? ''
 }
 
-test('a Hono app with middleware answers through both doors', () => {
+test('a Hono app with middleware answers through both doors', async () => {
   const source = `
     import { Hono } from 'hono'
     import { cors } from 'hono/cors'
@@ -52,7 +52,7 @@ test('a Hono app with middleware answers through both doors', () => {
   expect(sandbox.url('/form', { body: 'a=%C3%BC+1', headers: [['content-type', 'application/x-www-form-urlencoded']] })).toMatchObject({
     body: '<b>ü 1</b>',
   })
-  expect(sandbox.url('/stream')).toMatchObject({ body: 'one two' })
+  expect(await sandbox.visit('/stream')).toMatchObject({ body: 'one two' })
   expect(sandbox.url('/fail')).toMatchObject({ head: { status: 418 }, body: 'teapot' })
   expect(sandbox.url('/crash')).toMatchObject({ head: { status: 500 }, body: 'caught boom' })
   expect(sandbox.url('/none')).toMatchObject({ head: { status: 404 } })

@@ -1,13 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { transformSync } from 'esbuild'
 import ivm from 'isolated-vm'
-import { buildPrelude, buildSnapshot } from '../../../runtime/assets/prelude.ts'
+import { buildPrelude, buildSnapshot, buildWarmUp } from '../../../runtime/assets/prelude.ts'
+import { Holdings } from '../../../runtime/cell/holdings.ts'
+import { answerLocally } from '../../../runtime/cell/local-answer.ts'
+import { asLocalCall, isLocalCall, type LocalCall } from '../../../runtime/cell/local-call.ts'
+import type { Post } from '../../../runtime/cell/sandbox.ts'
 import type { EventHead, GuestPost, LoadReport, ReplyHead } from '../../../runtime/contract/messages.ts'
 import type { ThrownError } from '../../../runtime/contract/outcome.ts'
+import { HostCalls } from '../../../runtime/host/host-calls.ts'
+import type { HostOperation } from '../../../runtime/host/operation.ts'
+import { pipeOperations } from '../../../runtime/host/pipe-operations.ts'
+import { Pipes } from '../../../runtime/host/pipes.ts'
 import { ATTACH } from '../../../runtime/prelude/attach.ts'
 
 const code = await buildPrelude()
-const snapshot = new ivm.ExternalCopy(buildSnapshot(code))
+const snapshot = new ivm.ExternalCopy(buildSnapshot(code, await buildWarmUp()))
 
 /** How the prelude gets into an isolate. */
 export const VARIANTS = ['snapshot', 'eval'] as const
@@ -33,6 +41,14 @@ interface Options {
   readonly commonJs?: boolean
   /** Runs in the context before the prelude's `entry` is handed out; `$0` is the host's post. */
   readonly before?: string
+  /** What the host can do, besides pipes. */
+  readonly operations?: Iterable<readonly [string, HostOperation]>
+}
+
+/** A call's end towards the host: what it asked for, and the bytes of its streamed reply. */
+interface HostSide {
+  readonly calls: HostCalls
+  readonly reply: Buffer[]
 }
 
 /** One isolate with the prelude in it, entered synchronously; the worker's clock is `advance`. */
@@ -46,6 +62,13 @@ export class Sandbox {
   #timers: { call: number; number: number; dueMs: number }[] = []
   #nowMs = 0
   #lastCall = 0
+  readonly #operations: ReadonlyMap<string, HostOperation>
+  readonly #hosts = new Map<number, HostSide>()
+  readonly #requests = new Map<number, Uint8Array>()
+  /** What the cell holds for this sandbox, and how much of what it was asked for it has not answered. */
+  readonly #holdings = new Holdings()
+  #localCalls = 0
+  #settled: (() => void) | undefined
   readonly loaded: LoadReport | undefined
   readonly loadError: ThrownError | undefined
 
@@ -54,8 +77,12 @@ export class Sandbox {
     this.#isolate = new ivm.Isolate({ memoryLimit: 128, ...(variant === 'snapshot' ? { snapshot } : {}) })
     this.#context = this.#isolate.createContextSync()
     if (variant === 'eval') this.#context.evalSync(code, { filename: 'isolane:prelude' })
+    this.#operations = new Map([...pipeOperations, ...(options.operations ?? [])])
     const post = (kind: keyof GuestPost, call: number, text?: string, body?: string | ArrayBuffer, extra?: number) => {
       this.messages.push({ kind, call, text, body, extra })
+      if (isLocalCall(kind, text ?? '')) this.#answerLocally({ kind, call, text: text as string, body, extra: extra as number })
+      else if (kind === 'call') this.#host(call).calls.start(extra as number, Buffer.from(text as string), asBuffer(body))
+      if (kind === 'uncall') this.#host(call).calls.cancel(extra as number)
       if (kind === 'timer') this.#timers.push({ call, number: extra as number, dueMs: this.#nowMs + Number(text) })
       if (kind === 'untimer') this.#timers = this.#timers.filter((timer) => timer.number !== extra)
     }
@@ -105,9 +132,97 @@ export class Sandbox {
     return this.finish(this.start({ door: 'url', method, url: `https://fn.example${url}`, headers }, bytes))
   }
 
+  /** As url(), where the host has to answer something. */
+  async visit(url = '/', head: { method?: string; headers?: [string, string][] } = {}): Promise<Answer> {
+    return await this.complete(this.start({ door: 'url', method: 'GET', headers: [], ...head, url: `https://fn.example${url}` }))
+  }
+
   /** Calls through the rpc door. */
   rpc(event?: unknown): Answer {
     return this.finish(this.start({ door: 'rpc' }, event === undefined ? undefined : JSON.stringify(event)))
+  }
+
+  /** Starts a call whose request body is read through its pipe. */
+  startStreamed(head: Partial<EventHead> & { door: 'url' | 'rpc' }, body: Uint8Array): number {
+    this.#requests.set(this.#lastCall + 1, body)
+    return this.start({ ...head, stream: { length: body.length } })
+  }
+
+  /** Settles host calls and runs due timers, until the call has ended: with its reply, or after it. */
+  async complete(call: number): Promise<Answer> {
+    for (;;) {
+      const answer = this.answer(call)
+      const isOver =
+        answer?.kind === 'failed' ||
+        this.messages.some(({ kind, call: of, extra }) => of === call && (kind === 'done' || (kind === 'result' && !extra)))
+      if (answer !== undefined && isOver) return answer
+      if (this.#timers.some(({ dueMs }) => dueMs <= this.#nowMs)) {
+        // Due already: does not wait for the host either.
+        this.fireNext()
+        await new Promise<void>((resolve) => setImmediate(resolve))
+      } else if (this.#localCalls + (this.#hosts.get(call)?.calls.open ?? 0) > 0) await new Promise<void>((resolve) => (this.#settled = resolve))
+      else if (!this.fireNext()) throw new Error(`call ${call} never ended; messages: ${JSON.stringify(this.messages.slice(-5))}`)
+    }
+  }
+
+  /** As rpc(), where the host has to answer something. */
+  async ask(event?: unknown): Promise<Answer> {
+    return await this.complete(this.start({ door: 'rpc' }, event === undefined ? undefined : JSON.stringify(event)))
+  }
+
+  /** What the cell answers by itself, with the cell's own code. */
+  async #answerLocally(post: Post): Promise<void> {
+    this.#localCalls++
+    const { reply, body } = await answerLocally(asLocalCall(post) as LocalCall, this.#holdings)
+    this.#localCalls--
+    if (this.#isolate.isDisposed) return
+    this.enter('settle', post.call, JSON.stringify(reply), body, post.extra)
+    this.#settled?.()
+  }
+
+  #host(call: number): HostSide {
+    const known = this.#hosts.get(call)
+    if (known !== undefined) return known
+    const pipes = new Pipes()
+    const reply: Buffer[] = []
+    pipes.addSink(0, { write: async (piece) => void reply.push(piece), end: async () => {}, abort: () => reply.push(Buffer.from('<cut>')) })
+    let rest = Buffer.from(this.#requests.get(call) ?? [])
+    pipes.addSource(0, {
+      async read(maxBytes) {
+        const piece = rest.subarray(0, maxBytes)
+        rest = rest.subarray(maxBytes)
+        return piece.length === 0 ? undefined : piece
+      },
+      cancel: () => {},
+    })
+    const invocation = {
+      id: '00000000-0000-7000-8000-000000000000',
+      attempt: 1,
+      tenant: 'acme',
+      name: 'hello',
+      version: 3,
+      versionId: '0'.repeat(32),
+      trigger: 'rpc',
+      door: 'rpc',
+      gateway: 'g-test',
+      depth: 0,
+    } as const
+    const calls = new HostCalls({
+      operations: this.#operations,
+      invocation,
+      leftMs: () => 5_000,
+      pipes,
+      settle: (number, text, body) => {
+        this.enter('settle', call, text, body.length === 0 ? undefined : toArrayBuffer(body), number)
+        this.#settled?.()
+      },
+      onError: (error) => {
+        throw error
+      },
+    })
+    const side = { calls, reply }
+    this.#hosts.set(call, side)
+    return side
   }
 
   /** Runs due timers, in order, until the call is answered. */
@@ -121,11 +236,15 @@ export class Sandbox {
 
   answer(call: number): Answer | undefined {
     const found = this.messages.filter((message) => message.call === call && (message.kind === 'result' || message.kind === 'failed'))
-    if (found.length > 1) throw new Error(`call ${call} was answered ${found.length} times`)
-    const [one] = found
+    // A streamed reply may still fail after its head.
+    const streams = found[0]?.kind === 'result' && found[0].extra !== undefined
+    if (found.length > (streams ? 2 : 1)) throw new Error(`call ${call} was answered ${found.length} times`)
+    const one = found.at(-1)
     if (one === undefined) return undefined
     if (one.kind === 'failed') return { kind: 'failed', error: JSON.parse(one.text as string) }
-    const body = typeof one.body === 'string' ? one.body : Buffer.from(one.body ?? new ArrayBuffer(0)).toString('latin1')
+    const streamed = this.#hosts.get(call)?.reply ?? []
+    const body =
+      typeof one.body === 'string' ? one.body : Buffer.concat([Buffer.from(one.body ?? new ArrayBuffer(0)), ...streamed]).toString('latin1')
     return { kind: 'result', head: JSON.parse(one.text as string), body }
   }
 
@@ -148,6 +267,8 @@ export class Sandbox {
   }
 
   [Symbol.dispose](): void {
+    for (const { calls } of this.#hosts.values()) calls[Symbol.dispose]()
+    this.#holdings.release()
     this.#isolate.dispose()
   }
 }
@@ -159,6 +280,10 @@ export function evaluate(body: string, options: Options & { event?: unknown } = 
   const answer = sandbox.rpc(options.event)
   if (answer.kind === 'failed') throw new Error(`${answer.error.name}: ${answer.error.message}\n${answer.error.stack}`)
   return JSON.parse(answer.body)
+}
+
+function asBuffer(body: string | ArrayBuffer | undefined): Buffer {
+  return typeof body === 'string' ? Buffer.from(body) : Buffer.from(body ?? new ArrayBuffer(0))
 }
 
 function toArrayBuffer(bytes: Uint8Array): ArrayBuffer {

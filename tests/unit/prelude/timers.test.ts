@@ -114,5 +114,5 @@ test('AbortSignal.timeout, any, abort and AbortController work together', () => 
       await new Promise((r) => setTimeout(r, 30)); controller.abort()
       let thrown; try { any.throwIfAborted() } catch (e) { thrown = e instanceof DOMException && e.code }
       return [order, early.aborted, early.reason, controller.signal.reason.name, thrown, AbortSignal.abort().reason.message]`),
-  ).toEqual([['any TimeoutError', 'abort'], true, 'why', 'AbortError', 23, 'This operation was aborted'])
+  ).toEqual([['abort', 'any TimeoutError'], true, 'why', 'AbortError', 23, 'This operation was aborted'])
 })
