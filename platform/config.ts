@@ -1,5 +1,6 @@
 import { cpus } from 'node:os'
 import { isAbsolute, resolve } from 'node:path'
+import { EGRESS_ALLOW_WANTED, parseEgressAllow } from '../runtime/contract/egress-allow.ts'
 import { StartError } from './start-error.ts'
 
 export const ROLES = ['gateway', 'controller', 'worker'] as const
@@ -70,6 +71,10 @@ export function readConfig(env: NodeJS.ProcessEnv, cores = cpus().length): Platf
   const adminKey = set('ISOLANE_ADMIN_KEY')
   if (adminKey !== undefined && !/^[\x21-\x7e]{8,200}$/.test(adminKey))
     problems.push('ISOLANE_ADMIN_KEY must be 8 to 200 visible characters without spaces')
+
+  // Workers read it; here it is checked, so that a mistake ends this start and not theirs, one after the other.
+  const egressAllow = parseEgressAllow(set('ISOLANE_EGRESS_ALLOW') ?? '')
+  if ('problem' in egressAllow) wanted('ISOLANE_EGRESS_ALLOW', `${EGRESS_ALLOW_WANTED}: ${egressAllow.problem}`)
 
   const maxWorkers = integer('ISOLANE_MAX_WORKERS', Math.max(1, cores), 1, MAX_WORKERS)
   const minWorkers = integer('ISOLANE_MIN_WORKERS', Math.min(1, maxWorkers), 0, MAX_WORKERS)

@@ -16,6 +16,7 @@ import { openGateway } from './gateway/gateway.ts'
 import { startEmbeddedRedis } from './redis/embedded-redis.ts'
 import { sweepArtifactFiles } from './registry/artifact-files.ts'
 import { ensureFirstKey, type FirstKey } from './registry/first-key.ts'
+import { sweepKvFiles } from './registry/kv-files.ts'
 import { openStore } from './registry/open-store.ts'
 import { StartError } from './start-error.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -82,6 +83,7 @@ async function main(config: PlatformConfig): Promise<void> {
   if (config.roles.has('controller')) {
     firstKey = await ensureFirstKey({ store, dataDir, adminKey: config.adminKey })
     await sweepArtifactFiles(store, dataDir, Date.now())
+    await sweepKvFiles(store, dataDir, Date.now())
     running.adopt(new LedgerProcess({ env, log }), (it) => it.stop())
     const fleet = config.roles.has('worker')
       ? new ProcessFleet({ command: { module: new URL('../runtime/main.ts', import.meta.url), env: workerEnvironment(env) }, log })
@@ -95,7 +97,17 @@ async function main(config: PlatformConfig): Promise<void> {
   }
   const gateway = config.roles.has('gateway')
     ? running.adopt(
-        await openGateway({ host: config.host, port: config.port, laneUrl: lane, store, dataDir, minWorkers: config.minWorkers, metrics, log }),
+        await openGateway({
+          host: config.host,
+          port: config.port,
+          laneUrl: lane,
+          store,
+          dataDir,
+          minWorkers: config.minWorkers,
+          remoteWorkers: !config.roles.has('worker'),
+          metrics,
+          log,
+        }),
         (it) => it.close(),
       )
     : undefined

@@ -1,5 +1,6 @@
 import { cpus, totalmem } from 'node:os'
 import { isAbsolute, resolve } from 'node:path'
+import { EGRESS_ALLOW_WANTED, type EgressEntry, parseEgressAllow } from './contract/egress-allow.ts'
 
 /** Every setting of a worker process. Nothing else in `runtime/` reads the environment. */
 export interface WorkerConfig {
@@ -11,6 +12,8 @@ export interface WorkerConfig {
   readonly logLevel: LogLevel
   /** Resident memory the worker keeps its cells within. */
   readonly memoryBudgetMb: number
+  /** What functions may reach besides public addresses. */
+  readonly egressAllow: readonly EgressEntry[]
 }
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -33,6 +36,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv, pid: number): WorkerCon
     storeUrl: checkUrl('ISOLANE_STORE_URL', env.ISOLANE_STORE_URL ?? laneUrl),
     dataDir: resolve(dataDir),
     logLevel: logLevel as LogLevel,
+    egressAllow: egressAllow(env.ISOLANE_EGRESS_ALLOW ?? ''),
     memoryBudgetMb: memoryBudgetMb(totalmem() / 1_048_576, cpus().length),
   })
 }
@@ -40,6 +44,12 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv, pid: number): WorkerCon
 /** Six tenths of the machine, shared by one worker per core; never so little that nothing fits, never more than one core can use. */
 export function memoryBudgetMb(machineMb: number, cores: number): number {
   return Math.round(Math.min(4_096, Math.max(256, (machineMb * 0.6) / Math.max(1, cores))))
+}
+
+function egressAllow(text: string): readonly EgressEntry[] {
+  const parsed = parseEgressAllow(text)
+  if ('problem' in parsed) throw wanted('ISOLANE_EGRESS_ALLOW', `${EGRESS_ALLOW_WANTED}: ${parsed.problem}`, text)
+  return parsed
 }
 
 function checkUrl(name: string, url: string): string {

@@ -38,18 +38,20 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'platform/telemetry': ['platform/start-error.ts', 'runtime/lane'],
   'platform/redis': ['platform/start-error.ts'],
   'platform/banner.ts': ['platform/registry'],
-  'platform/config.ts': ['platform/start-error.ts'],
+  'platform/config.ts': ['platform/start-error.ts', 'runtime/contract'],
   'platform/data-dir.ts': ['platform/start-error.ts'],
   'platform/start-error.ts': [],
 
   'runtime/main.ts': ['runtime/config.ts', 'runtime/worker'],
-  'runtime/worker': ['runtime/assets', 'runtime/config.ts', 'runtime/contract', 'runtime/jail', 'runtime/lane'],
+  'runtime/worker': ['runtime/assets', 'runtime/config.ts', 'runtime/contract', 'runtime/data', 'runtime/host', 'runtime/jail', 'runtime/lane'],
+  'runtime/host': ['runtime/contract'],
+  'runtime/data': ['runtime/contract'],
   'runtime/lane': ['runtime/contract'],
   'runtime/assets': ['runtime/prelude'],
   'runtime/cell': ['runtime/contract', 'runtime/jail', 'runtime/prelude'],
   'runtime/prelude': ['runtime/contract'],
   'runtime/jail': [],
-  'runtime/config.ts': [],
+  'runtime/config.ts': ['runtime/contract'],
   'runtime/contract': [],
 }
 
@@ -110,7 +112,7 @@ describe('what runs behind a wall', () => {
   test('the prelude consists of itself and of constants of the contract, and of nothing of Node', () => {
     expect(outside('runtime/prelude/main.ts', ['runtime/prelude', 'runtime/contract'])).toEqual([])
     const contract = programOf('runtime/prelude/main.ts', imports).flatMap(({ to }) => (to?.startsWith('runtime/contract/') ? [to] : []))
-    expect([...new Set(contract)].sort()).toEqual(['runtime/contract/limits.ts', 'runtime/contract/messages.ts'])
+    expect([...new Set(contract)].sort()).toEqual(['runtime/contract/kv.ts', 'runtime/contract/limits.ts', 'runtime/contract/messages.ts'])
     expect([...packages('runtime/prelude/main.ts')].filter((name) => name.startsWith('node:') || name === 'isolated-vm')).toEqual([])
   })
 
