@@ -13,12 +13,13 @@ const DISALLOWED = 3
 const IGNORED = 7
 
 /**
- * The tables of UTS #46 and RFC 5893 as the module `isolane:idna-data`: three functions that return text, so that an
+ * The tables of UTS #46 and RFC 5893 as the module `isolane:idna-data`: functions that return text, so that an
  * isolate that never sees such a host holds nothing but their source. Read by prelude/idna-tables.ts.
  */
 export function idnaDataModule(): string {
   return [
     `export const exceptions = () => ${JSON.stringify(packExceptions())}`,
+    `export const newMarks = () => ${JSON.stringify(packNewMarks())}`,
     `export const bidi = () => ${JSON.stringify(packClasses(bidiClasses()))}`,
     `export const joining = () => ${JSON.stringify(packClasses(joiningClasses()))}`,
   ].join('\n')
@@ -42,6 +43,15 @@ function packExceptions(): string {
     }
   }
   return entries.map(({ first, last, treatment }) => `${base36(first)}${last === first ? '' : `-${base36(last)}`}${treatment}`).join(' ')
+}
+
+/** Combining marks that the engine, of another version of Unicode, does not know for such: code points in base 36. */
+function packNewMarks(): string {
+  const marks: string[] = []
+  for (const [first, last] of setOf('combiningMarks')) {
+    for (let code = first; code <= last; code++) if (!/\p{M}/u.test(String.fromCodePoint(code))) marks.push(base36(code))
+  }
+  return marks.join(' ')
 }
 
 /** Deviations count as valid: the mapping is never transitional here. */

@@ -1,4 +1,4 @@
-import { bidi, exceptions, joining } from 'isolane:idna-data'
+import { bidi, exceptions, joining, newMarks } from 'isolane:idna-data'
 import { guessTreatment, type Treatment } from './idna-guess.ts'
 
 // Packed by assets/idna-data.ts; unpacked when the first host outside plain ASCII is met.
@@ -18,6 +18,19 @@ let joiningRuns: Runs<number> | undefined
 export function treatmentOf(character: string): Treatment {
   treatments ??= readExceptions()
   return lookUp(treatments, character.codePointAt(0) as number) ?? guessTreatment(character)
+}
+
+const MARK = /^\p{M}/u
+let marks: Set<number> | undefined
+
+/** General_Category=Mark. */
+export function isMark(character: string): boolean {
+  marks ??= new Set(
+    newMarks()
+      .split(' ')
+      .map((code) => Number.parseInt(code, 36)),
+  )
+  return MARK.test(character) || marks.has(character.codePointAt(0) as number)
 }
 
 /** 0 none, 1 L, 2 R or AL, 3 AN, 4 EN, 5 neutral (ES CS ET ON BN), 6 NSM. */

@@ -1,10 +1,9 @@
-import { bidiClassOf, joiningTypeOf, treatmentOf } from './idna-tables.ts'
+import { bidiClassOf, isMark, joiningTypeOf, treatmentOf } from './idna-tables.ts'
 import { decodePunycode, encodePunycode } from './punycode.ts'
 
 // Stands in for the `tr46` package inside whatwg-url, whose tables are larger than everything else together.
 
 const PLAIN = /^[\0-\x7f]*$/
-const MARK = /^\p{M}/u
 
 /**
  * UTS #46 ToASCII as the URL Standard asks for it: CheckBidi and CheckJoiners, not transitional, neither CheckHyphens nor
@@ -48,7 +47,7 @@ function mapped(domain: string): string {
 /** UTS #46 §4.1, the validity criteria. */
 function isValidLabel(label: string, isBidi: boolean): boolean {
   if (label === '') return true
-  if (label.normalize('NFC') !== label || label.startsWith('xn--') || label.includes('.') || MARK.test(label)) return false
+  if (label.normalize('NFC') !== label || label.startsWith('xn--') || label.includes('.') || isMark(label)) return false
   const characters = Array.from(label)
   return (
     characters.every((character) => treatmentOf(character) === 'valid') &&

@@ -36,6 +36,7 @@ declare module 'whatwg-url/lib/URLSearchParams.js' {
 
 declare module 'isolane:idna-data' {
   export function exceptions(): string
+  export function newMarks(): string
   export function bidi(): string
   export function joining(): string
 }

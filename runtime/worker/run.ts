@@ -13,8 +13,8 @@ import type { GuestMessage, SliceOwner, SliceReport } from './cell-process.ts'
 import { GuestTimers } from './guest-timers.ts'
 import type { SliceUse } from './kill-clock.ts'
 import { exceeded, judgeInit, judgeSlice, MISFIRED, type Quota } from './quota.ts'
-import { ReplyStream } from './reply-stream.ts'
 import { type Debt, type MeteredUse, RunMeter } from './run-meter.ts'
+import { RunReply } from './run-reply.ts'
 import type { Sandbox } from './sandbox.ts'
 import { parseThrownError, parseUncaught } from './thrown-error.ts'
 
@@ -51,9 +51,6 @@ export interface RunHost {
   hostCallFailed(run: Run, op: string, error: Error): void
 }
 
-/** How far its reply has got. */
-type Reply = 'none' | 'streaming' | 'out'
-
 /**
  * The life of one invocation in one sandbox: its slices, its timers and host calls, its reply, its verdict.
  *
@@ -76,10 +73,14 @@ export class Run {
   /** The slice that opens its sandbox is out; the handler's own come after it. */
   #opening = false
   #start: RunUse['start'] = 'none'
-  #reply: Reply = 'none'
-  #replyStream: ReplyStream | undefined
-  /** When its reply was complete and only `waitUntil` went on. */
-  #repliedAt: number | undefined
+  readonly #reply = new RunReply({
+    onOut: () => this.#replyOut(),
+    onLeft: () => this.cancel(),
+    onTooLarge: () => {
+      this.#retire()
+      this.#finish(this.#exceeded('streamed reply', 'run'))
+    },
+  })
   #ended = false
 
   constructor(claim: Claim, invocation: Invocation, version: FunctionVersion, event: EventBytes, host: RunHost, now: number) {
@@ -122,7 +123,7 @@ export class Run {
   /** Ends it from outside: the platform's doing, nobody's fault in here. Says what it had used, for whoever has to pay for that. */
   lose(reason: string, started: 'no' | 'maybe'): Debt {
     const debt = this.#meter.debt(performance.now())
-    this.#finish({ kind: 'lost', reason, started: this.#reply === 'none' ? started : 'replied' })
+    this.#finish({ kind: 'lost', reason, started: this.#reply.begun ? 'replied' : started })
     return debt
   }
 
@@ -182,7 +183,7 @@ export class Run {
   /** Wall time left: of its own timeout once it runs, of the caller's deadline in any case; of `waitUntil` once the caller has his reply. */
   #leftMs(): number {
     const now = performance.now()
-    if (this.#repliedAt !== undefined) return MAX_WAIT_UNTIL_MS - (now - this.#repliedAt)
+    if (this.#reply.outAt !== undefined) return MAX_WAIT_UNTIL_MS - (now - this.#reply.outAt)
     const untilDeadline = this.claim.leftMs - (now - this.#receivedAt)
     const { runningFrom = now } = this.#meter
     return Math.min(untilDeadline, this.version.limits.timeoutMs - (now - runningFrom))
@@ -292,7 +293,7 @@ export class Run {
   }
 
   #replied(head: Buffer, body: Buffer, goesOn: number): void {
-    if (this.#reply !== 'none') return
+    if (this.#reply.begun) return
     if (body.length > MAX_INLINE_BODY_BYTES || head.length > MAX_REPLY_HEAD_BYTES) this.#finish(this.#exceeded('whole reply', 'run'))
     else if (goesOn === 0) this.#finish({ kind: 'returned' }, head, body)
     else this.#replyBeside(Buffer.from(head), Buffer.from(body), goesOn)
@@ -301,35 +302,14 @@ export class Run {
   /** The caller gets his reply now, though the invocation is not at its end. */
   #replyBeside(head: Buffer, body: Buffer, goesOn: number): void {
     const { gateway, id, attempt } = this.invocation
-    const open = (goesOn & ReplyGoesOn.open) !== 0
-    const dataHead = { open, start: this.#start === 'cold' ? ('cold' as const) : ('warm' as const) }
-    const stream = new ReplyStream({
-      open: () => this.#host.data.openReply(gateway, `${id}/${attempt}`, dataHead, head),
-      // A caller who leaves does not end what was to go on without him.
-      onCut: () => (open ? this.#replyOut() : this.cancel()),
-      onTooLarge: () => {
-        this.#retire()
-        this.#finish(this.#exceeded('streamed reply', 'run'))
-      },
-    })
-    this.#replyStream = stream
-    this.#reply = 'streaming'
-    const over = async (): Promise<void> => {
-      await stream.end()
-      this.#replyOut()
-    }
-    if ((goesOn & ReplyGoesOn.stream) !== 0) {
-      this.#hostCalls().pipes.addSink(OWN_PIPE, { write: (piece) => stream.write(piece), end: over, abort: () => stream.abort() })
-      return
-    }
-    void (body.length === 0 ? over() : stream.write(body).then(over)).catch(() => this.#replyOut())
+    const dataHead = { open: (goesOn & ReplyGoesOn.open) !== 0, start: this.#start === 'cold' ? ('cold' as const) : ('warm' as const) }
+    const rest = this.#reply.begin(() => this.#host.data.openReply(gateway, `${id}/${attempt}`, dataHead, head), body, goesOn)
+    if (rest !== undefined) this.#hostCalls().pipes.addSink(OWN_PIPE, rest)
   }
 
   /** Nobody waits for it from now on; what `waitUntil` holds has a clock of its own. */
   #replyOut(): void {
     if (this.#ended) return
-    this.#reply = 'out'
-    this.#repliedAt = performance.now()
     clearTimeout(this.#wallTimer)
     this.#wallTimer = setTimeout(() => this.#timedOut(), MAX_WAIT_UNTIL_MS)
   }
@@ -365,7 +345,7 @@ export class Run {
       return
     }
     this.#retire()
-    if (this.#reply === 'out') {
+    if (this.#reply.outAt !== undefined) {
       this.#host.log(this, `warn waitUntil was ended: what it holds may go on for ${MAX_WAIT_UNTIL_MS} ms after the reply (fixed for all functions)`)
       this.#finish({ kind: 'returned' })
     } else this.#finish(this.#exceeded('wall', 'run'))
@@ -390,8 +370,7 @@ export class Run {
     clearTimeout(this.#wallTimer)
     this.#timers?.[Symbol.dispose]()
     this.#calls?.[Symbol.dispose]()
-    // A stream that was not ended by its function must not look whole.
-    if (this.#reply === 'streaming') this.#replyStream?.abort()
+    this.#reply.close()
     this.#sandbox?.dismiss(this, this.#call, performance.now())
     this.#host.finished(this, {
       outcome,
@@ -400,7 +379,7 @@ export class Run {
       used: {
         ...this.#meter.use(performance.now()),
         start: this.#start,
-        streamedBytes: this.#replyStream?.bytes ?? 0,
+        streamedBytes: this.#reply.bytes,
         egressBytes: this.#calls?.spent.egressBytes ?? 0,
         subrequests: this.#calls?.spent.subrequests ?? 0,
       },

@@ -168,7 +168,10 @@ export class Worker implements RunHost {
 
   finished(run: Run, result: RunResult): void {
     const { outcome } = result
-    if (outcome.kind !== 'threw') return this.#conclude(run, result)
+    if (outcome.kind !== 'threw') {
+      this.#conclude(run, result)
+      return
+    }
     const { error } = outcome
     this.#stackMaps.whenKnown(run.version, error.message + error.stack, (inAuthorPlaces) => {
       const placed = { ...error, message: inAuthorPlaces(error.message), stack: inAuthorPlaces(error.stack) }

@@ -99,11 +99,10 @@ test('every code point by itself is treated as the tables of whatwg-url say', ()
     Array.from({ length: Math.ceil((last - first + 1) / 256) }, (_, at) => [first + at * 256, Math.min(last, first + at * 256 + 255)] as const),
   )
   const sumOf = new Function('host', 'first', 'last', `${PAGE_SUM}; return sum`)
-  const found = evaluate(
-    `const host = (code) => URL.parse('http://a' + String.fromCodePoint(code) + 'a')?.hostname ?? null
-     return event.map(([first, last]) => { ${PAGE_SUM}; return sum })`,
-    { event: pages },
-  ) as number[]
+  const code = `const host = (code) => URL.parse('http://a' + String.fromCodePoint(code) + 'a')?.hostname ?? null
+    return event.map(([first, last]) => { ${PAGE_SUM}; return sum })`
+  const found: number[] = []
+  for (let from = 0; from < pages.length; from += 50) found.push(...(evaluate(code, { event: pages.slice(from, from + 50) }) as number[]))
   const different = pages.filter(([first, last], at) => found[at] !== sumOf(reference, first, last))
   expect(different.map(([first]) => first.toString(16))).toEqual([])
 })
