@@ -15,6 +15,10 @@ export const DEFAULT_MAX_CONCURRENCY = 1_000
 /** The lane's word may be faster than the reply beside it, which was sent before. */
 const REPLY_BESIDE_MS = 5_000
 
+/** The first, and one more. */
+const MAX_ATTEMPTS = 2
+const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
 const EMPTY = Buffer.alloc(0)
 
 /** An invocation and what became of it. */
@@ -57,25 +61,13 @@ export interface InvokeOptions {
 export function createInvoke({ gatewayId, lane, open, answered }: InvokeDeps) {
   return function invoke(target: Resolved, { trigger, event, body, depth = 0, leftMs = Number.POSITIVE_INFINITY }: InvokeOptions): Call {
     const id = randomUUIDv7()
-    const key = `${id}/1`
     const startedAt = performance.now()
-    const invocation: Invocation = {
-      id,
-      attempt: 1,
-      tenant: target.tenant,
-      name: target.name,
-      version: target.version,
-      versionId: target.versionId,
-      trigger,
-      door: event.door,
-      gateway: gatewayId,
-      depth,
-    }
+    const deadlineMs = Math.min(MAX_QUEUE_WAIT_MS + target.limits.timeoutMs, leftMs)
     const inline = Buffer.isBuffer(body) && body.length <= MAX_INLINE_BODY_BYTES
     const stream = inline ? {} : { stream: body.length === undefined ? {} : { length: body.length } }
-    const head = { ...event, id, deadlineAt: Date.now() + Math.min(target.limits.timeoutMs, leftMs), ...stream }
 
     const first = Promise.withResolvers<Answered>()
+    let attempt = 0
     let streamed: StreamedReply | undefined
     let over = false
     const hand = (reply: Reply): void => {
@@ -87,34 +79,47 @@ export function createInvoke({ gatewayId, lane, open, answered }: InvokeDeps) {
       first.resolve({ id, target, reply, waitedMs })
     }
     const conclude = (reply: LaneReply): LaneReply => {
+      open.remove(`${id}/${attempt}`)
+      const leftOfIt = deadlineMs - (performance.now() - startedAt)
+      if (!over && streamed === undefined && attempt < MAX_ATTEMPTS && leftOfIt > 0 && mayRepeat(reply, target, event, body)) {
+        submit()
+        return reply
+      }
       over = true
-      open.remove(key)
       if (streamed === undefined) hand(reply)
       return reply
     }
-    open.add(key, {
-      tenant: target.tenant,
-      depth,
-      body,
-      takeReply(reply) {
-        if (over || streamed !== undefined) return false
-        streamed = { ...reply, kind: 'streamed', settled }
-        hand(streamed)
-        return true
-      },
-    })
-    const settled = lane
-      .submit({
-        invocation,
-        limits: target.limits,
-        deadlineMs: Math.min(MAX_QUEUE_WAIT_MS + target.limits.timeoutMs, leftMs),
-        maxWaitMs: Math.min(MAX_QUEUE_WAIT_MS, leftMs),
-        maxConcurrency: target.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY,
-        revision: target.revision,
-        requestBytes: body.length ?? 0,
-        frame: encodeFrame(invocation, JSON.stringify(head), inline ? body : EMPTY),
+
+    function submit(): void {
+      attempt++
+      const leftOfIt = deadlineMs - (performance.now() - startedAt)
+      const { tenant, name, version, versionId } = target
+      const invocation: Invocation = { id, attempt, tenant, name, version, versionId, trigger, door: event.door, gateway: gatewayId, depth }
+      const head = { ...event, id, deadlineAt: Date.now() + Math.min(target.limits.timeoutMs, leftOfIt), ...stream }
+      open.add(`${id}/${attempt}`, {
+        tenant,
+        depth,
+        body,
+        takeReply(reply) {
+          if (over || streamed !== undefined) return false
+          streamed = { ...reply, kind: 'streamed', settled }
+          hand(streamed)
+          return true
+        },
       })
-      .then((reply) => (cameBeside(reply) && streamed === undefined && !over ? besideAtLast(reply).then(conclude) : conclude(reply)))
+      const settled = lane
+        .submit({
+          invocation,
+          limits: target.limits,
+          deadlineMs: leftOfIt,
+          maxWaitMs: Math.min(MAX_QUEUE_WAIT_MS, leftOfIt),
+          maxConcurrency: target.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY,
+          revision: target.revision,
+          requestBytes: body.length ?? 0,
+          frame: encodeFrame(invocation, JSON.stringify(head), inline ? body : EMPTY),
+        })
+        .then((reply) => (cameBeside(reply) && streamed === undefined && !over ? besideAtLast(reply).then(conclude) : conclude(reply)))
+    }
 
     /** It has sent its reply to this gateway before it settled, and that is still on its way. */
     async function besideAtLast(reply: LaneReply): Promise<LaneReply> {
@@ -122,6 +127,7 @@ export function createInvoke({ gatewayId, lane, open, answered }: InvokeDeps) {
       return streamed === undefined ? { kind: 'verdict', outcome: { kind: 'lost', reason: 'its reply did not come', started: 'replied' } } : reply
     }
 
+    submit()
     return {
       answered: first.promise,
       cancel() {
@@ -129,7 +135,7 @@ export function createInvoke({ gatewayId, lane, open, answered }: InvokeDeps) {
         // What goes on beyond its reply goes on without its caller.
         if (over || streamed?.open === true) return
         over = true
-        lane.cancel(id, 1)
+        lane.cancel(id, attempt)
       },
     }
   }
@@ -140,6 +146,17 @@ export type Invoke = ReturnType<typeof createInvoke>
 /** A worker settles without a reply of its own what has sent one over the data connection. */
 function cameBeside(reply: LaneReply): boolean {
   return reply.kind === 'answered' && reply.head.outcome.kind === 'returned' && reply.text.length === 0
+}
+
+/**
+ * What was lost is tried once more, where that is safe: it had not started, or it may be done twice by HTTP's own words or its
+ * author's (RFC 9110 §9.2.1; `idempotent`). A body that was not held here is gone.
+ */
+function mayRepeat(reply: LaneReply, { idempotent }: Resolved, event: NewEvent, body: EventBody): boolean {
+  if (reply.kind === 'refused' || !Buffer.isBuffer(body)) return false
+  const outcome = reply.kind === 'verdict' ? reply.outcome : reply.head.outcome
+  if (outcome.kind !== 'lost' || outcome.started === 'replied') return false
+  return outcome.started === 'no' || idempotent || (event.door === 'url' && SAFE_METHODS.has(event.method))
 }
 
 function outcomeName(reply: LaneReply): string {

@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readKeyFile, readOrCreateKeyFile } from './key-file.ts'
 import type { KeyRecord } from './key-record.ts'
 import { newKeyId } from './key-registry.ts'
 import type { Store } from './open-store.ts'
@@ -38,7 +37,7 @@ export async function ensureFirstKey({ store, dataDir, adminKey }: FirstKeyDeps)
   const former = await store.get('isolane:first-key')
   if (former !== null) return existing(path, former)
   // The file comes before the store hears of the key: a crash between the two leaves a key to be used again, not a lock without one.
-  const key = await readOrCreateFile(dataDir, path)
+  const key = await readOrCreateKeyFile(path, createKey)
   const now = await register(store, key, 'keep')
   return now === hashKey(key) ? { origin: 'generated', key, path } : { origin: 'existing' }
 }
@@ -51,32 +50,4 @@ async function register(store: Store, key: string, policy: 'replace' | 'keep'): 
 async function existing(path: string, sha256: string): Promise<FirstKey> {
   const key = await readKeyFile(path)
   return key !== undefined && hashKey(key) === sha256 ? { origin: 'existing', path } : { origin: 'existing' }
-}
-
-/** All of a key or none of it, also when two processes come at once: a link, unlike a rename, does not replace. */
-async function readOrCreateFile(dataDir: string, path: string): Promise<string> {
-  const known = await readKeyFile(path)
-  if (known !== undefined) return known
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const key = createKey()
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`
-  try {
-    await writeFile(temporary, `${key}\n`, { mode: 0o600, flush: true })
-    await link(temporary, path)
-    return key
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    return (await readKeyFile(path)) ?? key
-  } finally {
-    await rm(temporary, { force: true })
-  }
-}
-
-async function readKeyFile(path: string): Promise<string | undefined> {
-  try {
-    return (await readFile(path, 'utf8')).trim()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }

@@ -214,10 +214,10 @@ test('riders that go down with their sandbox are paid for by the one that ended 
     } }`,
     'concurrency=16&timeoutMs=20000&memoryMb=64',
   )
-  const riders = Array.from({ length: 3 }, () => platform.fetch(url('crowd', '/ride')))
+  const riders = Array.from({ length: 3 }, () => platform.fetch(url('crowd', '/ride'), { method: 'POST' }))
   // All three have burned and wait: a newcomer finds their cell free, and rides along.
   await vi.waitUntil(async () => (await logs('crowd')).split('waits').length > 3, { timeout: 10_000 })
-  const ended = await platform.fetch(url('crowd', '/end'))
+  const ended = await platform.fetch(url('crowd', '/end'), { method: 'POST' })
   expect(ended.status).toBe(502)
   for (const rider of await Promise.all(riders)) expect(rider.status).toBe(503)
   const all = await records('crowd', 4)
