@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { isAbsolute, resolve } from 'node:path'
 import { EGRESS_ALLOW_WANTED, parseEgressAllow } from '../runtime/contract/egress-allow.ts'
+import { parseSecretsKey, SECRETS_KEY_WANTED, type SecretsKey } from '../runtime/contract/secrets-key.ts'
 import { StartError } from './start-error.ts'
 
 export const ROLES = ['gateway', 'controller', 'worker'] as const
@@ -21,6 +22,8 @@ export interface PlatformConfig {
   readonly dataDir: string
   /** ISOLANE_ADMIN_KEY: a key with every right. Default: generated once. */
   readonly adminKey: string | undefined
+  /** ISOLANE_SECRETS_KEY: what functions' secrets are sealed with. Default: generated once. */
+  readonly secretsKey: SecretsKey | undefined
   /** ISOLANE_ROLES, default all three. */
   readonly roles: ReadonlySet<Role>
   /** ISOLANE_MIN_WORKERS, default 1. */
@@ -72,6 +75,10 @@ export function readConfig(env: NodeJS.ProcessEnv, cores = cpus().length): Platf
   if (adminKey !== undefined && !/^[\x21-\x7e]{8,200}$/.test(adminKey))
     problems.push('ISOLANE_ADMIN_KEY must be 8 to 200 visible characters without spaces')
 
+  const secretsKeyText = set('ISOLANE_SECRETS_KEY')
+  const secretsKey = secretsKeyText === undefined ? undefined : parseSecretsKey(secretsKeyText)
+  if (secretsKeyText !== undefined && secretsKey === undefined) problems.push(`ISOLANE_SECRETS_KEY must be ${SECRETS_KEY_WANTED}`)
+
   // Workers read it; here it is checked, so that a mistake ends this start and not theirs, one after the other.
   const egressAllow = parseEgressAllow(set('ISOLANE_EGRESS_ALLOW') ?? '')
   if ('problem' in egressAllow) wanted('ISOLANE_EGRESS_ALLOW', `${EGRESS_ALLOW_WANTED}: ${egressAllow.problem}`)
@@ -94,6 +101,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cores = cpus().length): Platf
     metricsPortIsDefault: set('ISOLANE_METRICS_PORT') === undefined,
     dataDir: resolve(set('ISOLANE_DATA_DIR') ?? '.isolane'),
     adminKey,
+    secretsKey,
     roles,
     minWorkers,
     maxWorkers,

@@ -14,10 +14,11 @@ import { type PlatformConfig, readConfig } from './config.ts'
 import { createDataDir } from './data-dir.ts'
 import { openGateway } from './gateway/gateway.ts'
 import { startEmbeddedRedis } from './redis/embedded-redis.ts'
-import { sweepArtifactFiles } from './registry/artifact-files.ts'
+import { sweepArtifactFiles, sweepCodeCaches } from './registry/artifact-files.ts'
 import { ensureFirstKey, type FirstKey } from './registry/first-key.ts'
 import { sweepKvFiles } from './registry/kv-files.ts'
 import { openStore } from './registry/open-store.ts'
+import { ensureSecretsKey } from './registry/secrets-key-file.ts'
 import { StartError } from './start-error.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { serveMetrics } from './telemetry/metrics-server.ts'
@@ -79,12 +80,14 @@ async function main(config: PlatformConfig): Promise<void> {
     (it) => it.close(),
   )
 
+  const secretsKey = config.secretsKey ?? (await ensureSecretsKey(dataDir).catch(withoutStack))
   let firstKey: FirstKey = { origin: 'existing' }
   if (config.roles.has('controller')) {
     firstKey = await ensureFirstKey({ store, dataDir, adminKey: config.adminKey })
     await sweepArtifactFiles(store, dataDir, Date.now())
+    await sweepCodeCaches(store, dataDir)
     await sweepKvFiles(store, dataDir, Date.now())
-    running.adopt(new LedgerProcess({ env, log }), (it) => it.stop())
+    running.adopt(new LedgerProcess({ env: withoutKeys(env), log }), (it) => it.stop())
     const fleet = config.roles.has('worker')
       ? new ProcessFleet({ command: { module: new URL('../runtime/main.ts', import.meta.url), env: workerEnvironment(env) }, log })
       : new ExternalFleet({ log })
@@ -103,6 +106,7 @@ async function main(config: PlatformConfig): Promise<void> {
           laneUrl: lane,
           store,
           dataDir,
+          secretsKey,
           minWorkers: config.minWorkers,
           remoteWorkers: !config.roles.has('worker'),
           metrics,
@@ -125,7 +129,7 @@ async function main(config: PlatformConfig): Promise<void> {
   ended = () => say('Ended.')
 }
 
-/** A worker needs the lane, the store and the data; what opens the platform to callers is none of its business. */
+/** A worker needs the lane, the store, the data and the key to the secrets; what opens the platform to callers is none of its business. */
 function workerEnvironment({ ISOLANE_ADMIN_KEY: _, ...env }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return env
 }
@@ -160,11 +164,20 @@ function noteWhere(dataDir: string, where: { url: string | undefined; metricsPor
   return () => rmSync(path, { force: true })
 }
 
+/** What neither opens the platform nor its secrets is enough for a process that only counts. */
+function withoutKeys({ ISOLANE_ADMIN_KEY: _, ISOLANE_SECRETS_KEY: __, ...env }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return env
+}
+
 function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
+}
+
+function withoutStack(error: Error): never {
+  throw new StartError(error.message)
 }
 
 function asStartError(error: Error): never {

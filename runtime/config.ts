@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os'
 import { isAbsolute, resolve } from 'node:path'
 import { EGRESS_ALLOW_WANTED, type EgressEntry, parseEgressAllow } from './contract/egress-allow.ts'
+import { parseSecretsKey, SECRETS_KEY_WANTED, type SecretsKey } from './contract/secrets-key.ts'
 
 /** Every setting of a worker process. Nothing else in `runtime/` reads the environment. */
 export interface WorkerConfig {
@@ -12,6 +13,8 @@ export interface WorkerConfig {
   readonly logLevel: LogLevel
   /** Resident memory the worker keeps its cells within. */
   readonly memoryBudgetMb: number
+  /** ISOLANE_SECRETS_KEY: what functions' secrets are sealed with. Default: the key in the data directory. */
+  readonly secretsKey: SecretsKey | undefined
   /** What functions may reach besides public addresses. */
   readonly egressAllow: readonly EgressEntry[]
 }
@@ -36,6 +39,7 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv, pid: number): WorkerCon
     storeUrl: checkUrl('ISOLANE_STORE_URL', env.ISOLANE_STORE_URL ?? laneUrl),
     dataDir: resolve(dataDir),
     logLevel: logLevel as LogLevel,
+    secretsKey: secretsKey(env.ISOLANE_SECRETS_KEY ?? ''),
     egressAllow: egressAllow(env.ISOLANE_EGRESS_ALLOW ?? ''),
     memoryBudgetMb: memoryBudgetMb(totalmem() / 1_048_576, cpus().length),
   })
@@ -50,6 +54,13 @@ function egressAllow(text: string): readonly EgressEntry[] {
   const parsed = parseEgressAllow(text)
   if ('problem' in parsed) throw wanted('ISOLANE_EGRESS_ALLOW', `${EGRESS_ALLOW_WANTED}: ${parsed.problem}`, text)
   return parsed
+}
+
+/** What came is not said: it may be all but the key. */
+function secretsKey(text: string): SecretsKey | undefined {
+  const key = text === '' ? undefined : parseSecretsKey(text)
+  if (text !== '' && key === undefined) throw new RangeError(`Cannot start the worker: ISOLANE_SECRETS_KEY must be ${SECRETS_KEY_WANTED}`)
+  return key
 }
 
 function checkUrl(name: string, url: string): string {

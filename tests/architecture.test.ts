@@ -47,7 +47,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'runtime/host': ['runtime/contract'],
   'runtime/data': ['runtime/contract'],
   'runtime/lane': ['runtime/contract'],
-  'runtime/assets': ['runtime/prelude'],
+  'runtime/assets': ['runtime/contract', 'runtime/prelude'],
   'runtime/cell': ['runtime/contract', 'runtime/jail', 'runtime/prelude'],
   'runtime/prelude': ['runtime/contract'],
   'runtime/jail': [],

@@ -16,6 +16,11 @@ async function readAny(store: Store, key: string): Promise<unknown> {
       return (await store.smembers(key)).sort()
     case 'zset':
       return store.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    // A lane's, where one Redis is both.
+    case 'stream':
+      return store.xrange(key, '-', '+')
+    case 'list':
+      return store.lrange(key, 0, -1)
     default:
       throw new TypeError(`Cannot dump ${key}: it has a type no key of the store has`)
   }

@@ -1,6 +1,7 @@
 import type { ChildProcessByStdio } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +10,7 @@ import { type Jail, probeJail } from '../../runtime/jail/jail.ts'
 export type BuilderChild = ChildProcessByStdio<Writable, Readable, Readable>
 
 const DATA_LIMIT_BYTES = 1024 ** 3
+const NICENESS = 5
 
 const here = dirname(fileURLToPath(import.meta.url))
 const require = createRequire(import.meta.url)
@@ -39,5 +41,16 @@ export function spawnBuilderChild(): BuilderChild {
     join(binaryFolder, 'bin', 'esbuild'),
   ]
   const [command, ...args] = [...jail.prefix, ...node] as [string, ...string[]]
-  return spawn(command, args, { cwd: '/', env: { PATH: process.env.PATH }, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { cwd: '/', env: { PATH: process.env.PATH }, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+  if (child.pid !== undefined) lowerPriority(child.pid)
+  return child
+}
+
+/** Below everybody who answers calls: an upload is in less of a hurry than they are. */
+function lowerPriority(pid: number): void {
+  try {
+    setPriority(pid, NICENESS)
+  } catch {
+    // It has gone already; whoever waits for it hears so.
+  }
 }

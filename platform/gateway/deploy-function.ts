@@ -9,6 +9,7 @@ import { CandidateGone } from '../registry/candidate.ts'
 import type { Acceptance } from '../registry/function-decisions.ts'
 import type { FunctionRegistry } from '../registry/function-registry.ts'
 import type { VersionEntry } from '../registry/function-state.ts'
+import { hiddenSettings } from '../registry/secret-decisions.ts'
 import type { SettingsChange } from '../registry/settings.ts'
 import type { ProblemInit } from './problem.ts'
 import { Problem } from './problem.ts'
@@ -25,8 +26,8 @@ export type LoadResult =
   | { readonly ok: true; readonly style: HandlerStyle; readonly warning?: string; readonly report: LoadMeasures }
   | { readonly ok: false; readonly problem: ProblemInit }
 
-/** Loads a candidate once in a real sandbox. */
-export type LoadOnce = (version: FunctionVersion) => Promise<LoadResult>
+/** Loads a candidate once in a real sandbox, with the secrets of this revision or newer ones. */
+export type LoadOnce = (version: FunctionVersion, secrets: number) => Promise<LoadResult>
 
 export interface DeployDeps {
   readonly builder: Pick<Builder, 'build'>
@@ -65,8 +66,13 @@ export function createDeploy({ builder, registry, loadOnce }: DeployDeps) {
     if ('ok' in code && !code.ok) throw buildProblem(request.name, code)
     const candidate = await begun(registry.begin({ ...request, code }))
     const { accepted, loaded } = await loadedAndAccepted(candidate, (problem) => placed(problem, request.code))
-    const warnings = [...('warnings' in code ? code.warnings : []), ...(loaded.warning === undefined ? [] : [loaded.warning])]
-    return { ...accepted, env: candidate.record.env, report: { buildMs, ...loaded.report }, warnings }
+    const { env } = candidate.record
+    const warnings = [
+      ...('warnings' in code ? code.warnings : []),
+      ...(loaded.warning === undefined ? [] : [loaded.warning]),
+      ...hiddenSettings(env, accepted.state).map((name) => `env.${name} is a setting and a secret: calls see the secret`),
+    ]
+    return { ...accepted, env, report: { buildMs, ...loaded.report }, warnings }
   }
 
   async function loadedAndAccepted(
@@ -76,7 +82,7 @@ export function createDeploy({ builder, registry, loadOnce }: DeployDeps) {
     await using undo = new AsyncDisposableStack()
     // Should this fail too, the candidate goes by itself, and the first failure is the one to tell.
     undo.defer(() => registry.discard(candidate).catch(() => {}))
-    const loaded = await loadOnce(candidate.record)
+    const loaded = await loadOnce(candidate.record, candidate.secrets)
     if (!loaded.ok) throw new Problem(explain(loaded.problem))
     const accepted = await begun(registry.accept(candidate, loaded.style))
     undo.move()

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { GatheredBytes } from '../../runtime/contract/gathered-bytes.ts'
 import { MAX_BUFFERED_BODY_BYTES, MAX_INLINE_BODY_BYTES, MAX_STREAMED_BODY_BYTES } from '../../runtime/contract/limits.ts'
 import { ByteFlow } from './byte-flow.ts'
 import { Problem } from './problem.ts'
@@ -17,9 +18,9 @@ const EMPTY = Buffer.alloc(0)
 export function readWholeBody(incoming: IncomingMessage): Buffer | Promise<Buffer> {
   if (hasNoBody(incoming)) return EMPTY
   if (declaredLength(incoming) > MAX_BUFFERED_BODY_BYTES) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES)
-  return collect(incoming, MAX_BUFFERED_BODY_BYTES).then(({ pieces, ended }) => {
+  return collect(incoming, MAX_BUFFERED_BODY_BYTES).then(({ bytes, ended }) => {
     if (!ended) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES)
-    return joined(pieces)
+    return bytes
   })
 }
 
@@ -33,8 +34,8 @@ export function readStreamableBody(incoming: IncomingMessage): EventBody | Promi
   const length = declaredLength(incoming)
   if (length > MAX_STREAMED_BODY_BYTES) throw bodyTooLarge(MAX_STREAMED_BODY_BYTES)
   if (length > MAX_INLINE_BODY_BYTES) return new ByteFlow(incoming, { length, maxBytes: MAX_STREAMED_BODY_BYTES })
-  return collect(incoming, MAX_INLINE_BODY_BYTES).then(({ pieces, ended }) =>
-    ended ? joined(pieces) : new ByteFlow(incoming, { first: pieces, maxBytes: MAX_STREAMED_BODY_BYTES }),
+  return collect(incoming, MAX_INLINE_BODY_BYTES).then(({ bytes, ended }) =>
+    ended ? bytes : new ByteFlow(incoming, { first: [bytes], maxBytes: MAX_STREAMED_BODY_BYTES }),
   )
 }
 
@@ -47,29 +48,23 @@ function declaredLength({ headers }: IncomingMessage): number {
   return Number(headers['content-length'] ?? 0)
 }
 
-function joined(pieces: readonly Buffer[]): Buffer {
-  return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)
-}
-
 /** Reads until it ends, or until it is over `maxBytes`; then it stands still. */
-function collect(incoming: IncomingMessage, maxBytes: number): Promise<{ pieces: Buffer[]; ended: boolean }> {
+function collect(incoming: IncomingMessage, maxBytes: number): Promise<{ bytes: Buffer; ended: boolean }> {
   return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = []
-    let bytes = 0
+    const gathered = new GatheredBytes()
     const stop = (): void => {
       incoming.off('data', take).off('end', end).off('close', cut)
     }
     const take = (piece: Buffer): void => {
-      pieces.push(piece)
-      bytes += piece.length
-      if (bytes <= maxBytes) return
+      gathered.add(piece)
+      if (gathered.length <= maxBytes) return
       stop()
       incoming.pause()
-      resolve({ pieces, ended: false })
+      resolve({ bytes: gathered.bytes, ended: false })
     }
     const end = (): void => {
       stop()
-      resolve({ pieces, ended: true })
+      resolve({ bytes: gathered.bytes, ended: true })
     }
     const cut = (): void => {
       stop()

@@ -6,14 +6,13 @@ import type { Decision } from '../registry/function-decisions.ts'
 import type { FunctionRegistry } from '../registry/function-registry.ts'
 import type { FunctionState } from '../registry/function-state.ts'
 import { liveVersion } from '../registry/function-state.ts'
-import type { KeyScope } from '../registry/key-record.ts'
 import type { SettingField } from '../registry/parse-settings.ts'
 import { parseSettings, SETTING_NAMES, SettingError } from '../registry/parse-settings.ts'
 import type { SettingsChange } from '../registry/settings.ts'
-import { reaches } from './authenticate.ts'
 import { type GatewayEnv, needScope } from './caller.ts'
 import type { DeployDeps } from './deploy-function.ts'
 import { createDeploy } from './deploy-function.ts'
+import { functionTarget } from './function-target.ts'
 import { deployedView, functionView, versionsView } from './function-view.ts'
 import { noSuchFunction } from './functions-here.ts'
 import { Problem } from './problem.ts'
@@ -27,28 +26,14 @@ export interface FunctionsRoutesDeps extends DeployDeps {
 /** `POST …/invocations` of a function and calls to a function of this name could not be told apart in `env`. */
 const RESERVED_FUNCTION_NAME = 'invoke'
 
-/** Everything under `/v1/functions` but calling them; to be mounted at `/v1`. Expects the caller in the context. */
+/** Everything under `/v1/functions` but calling them and their secrets; to be mounted at `/v1`. Expects the caller in the context. */
 export function createFunctionsRoutes(deps: FunctionsRoutesDeps): Hono<GatewayEnv> {
   const { registry } = deps
   const deploy = createDeploy(deps)
   const routes = new Hono<GatewayEnv>()
 
-  /** Whose function, and which: checked against the key before anything is looked up. */
-  function target(c: Context<GatewayEnv>, scope: KeyScope): { tenant: string; name: string } {
-    const caller = needScope(c, scope)
-    const name = c.req.param('name')
-    if (!isName(name))
-      throw new Problem({
-        status: 400,
-        code: 'name_invalid',
-        detail: `Cannot use this function name: wanted ${NAME_RULE}, got ${JSON.stringify(name)}`,
-      })
-    if (!reaches(caller, caller.tenant, name)) throw noSuchFunction(name)
-    return { tenant: caller.tenant, name }
-  }
-
   routes.put('/functions/:name', async (c) => {
-    const { tenant, name } = target(c, 'deploy')
+    const { tenant, name } = functionTarget(c, 'deploy')
     if (name === RESERVED_FUNCTION_NAME)
       throw new Problem({ status: 400, code: 'name_invalid', detail: `Cannot use the function name "${name}": it is reserved` })
     const query = queryFields(c)
@@ -67,7 +52,7 @@ export function createFunctionsRoutes(deps: FunctionsRoutesDeps): Hono<GatewayEn
   })
 
   routes.get('/functions/:name', async (c) => {
-    const { tenant, name } = target(c, 'read')
+    const { tenant, name } = functionTarget(c, 'read')
     const state = known(name, await registry.read(tenant, name))
     const live = liveVersion(state)
     const env = live && (await registry.readVersion(live.versionId))?.env
@@ -75,12 +60,12 @@ export function createFunctionsRoutes(deps: FunctionsRoutesDeps): Hono<GatewayEn
   })
 
   routes.get('/functions/:name/versions', async (c) => {
-    const { tenant, name } = target(c, 'read')
+    const { tenant, name } = functionTarget(c, 'read')
     return c.json(versionsView(known(name, await registry.read(tenant, name))))
   })
 
   routes.patch('/functions/:name', async (c) => {
-    const { tenant, name } = target(c, 'deploy')
+    const { tenant, name } = functionTarget(c, 'deploy')
     const change = settings(jsonFields(await readJsonObject(c.req.raw)))
     if (Object.keys(change.version).length === 0) {
       const { state } = changed(name, await registry.changeSettings(tenant, name, change.function))
@@ -92,7 +77,7 @@ export function createFunctionsRoutes(deps: FunctionsRoutesDeps): Hono<GatewayEn
   })
 
   routes.put('/functions/:name/aliases/:alias', async (c) => {
-    const { tenant, name } = target(c, 'deploy')
+    const { tenant, name } = functionTarget(c, 'deploy')
     const alias = c.req.param('alias')
     if (!isName(alias))
       throw new Problem({ status: 400, code: 'name_invalid', detail: `Cannot use this alias: wanted ${NAME_RULE}, got ${JSON.stringify(alias)}` })
@@ -105,7 +90,7 @@ export function createFunctionsRoutes(deps: FunctionsRoutesDeps): Hono<GatewayEn
   })
 
   routes.delete('/functions/:name', async (c) => {
-    const { tenant, name } = target(c, 'deploy')
+    const { tenant, name } = functionTarget(c, 'deploy')
     changed(name, await registry.remove(tenant, name))
     return c.body(null, 204)
   })

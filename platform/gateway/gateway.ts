@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import type { Logger } from 'pino'
 import { MAX_QUEUE_WAIT_MS, MAX_TIMEOUT_MS } from '../../runtime/contract/limits.ts'
+import type { SecretsKey } from '../../runtime/contract/secrets-key.ts'
 import { connected, openLaneConnection } from '../../runtime/lane/connection.ts'
 import { FunctionLog } from '../../runtime/lane/function-log.ts'
 import { LaneView } from '../../runtime/lane/lane-view.ts'
@@ -34,6 +35,7 @@ import { createNestedInvoke } from './nested-invoke.ts'
 import { OpenInvocations } from './open-invocations.ts'
 import { dropRestOfBodies } from './rest-of-body.ts'
 import { rpcDoor } from './rpc-door.ts'
+import { createSecretsRoutes } from './secrets-routes.ts'
 import { createTenantsRoutes } from './tenants-routes.ts'
 import { urlDoor } from './url-door.ts'
 import { usageRoutes } from './usage-routes.ts'
@@ -44,6 +46,7 @@ export interface GatewayOptions {
   readonly laneUrl: string
   readonly store: Store
   readonly dataDir: string
+  readonly secretsKey: SecretsKey
   /** 0: a worker is started when the first call comes, so none need be there now. */
   readonly minWorkers: number
   /** Workers may run on other machines. */
@@ -73,6 +76,7 @@ export async function openGateway({
   laneUrl,
   store,
   dataDir,
+  secretsKey,
   minWorkers,
   remoteWorkers,
   metrics,
@@ -121,6 +125,7 @@ export async function openGateway({
     routes: [
       rpcDoor({ functions, invoke }),
       createFunctionsRoutes({ registry, builder, loadOnce: createLoadOnce({ gatewayId, submit: (submission) => submitter.submit(submission) }) }),
+      createSecretsRoutes({ registry, secretsKey }),
       logsRoutes({ functions, logs, openReader: () => new FunctionLog({ url: laneUrl, onError }) }),
       createTenantsRoutes({ tenants, keys: keyRegistry }),
       usageRoutes({ ledger: new LedgerClient(ledgerSocketPath(dataDir)), now: Date.now }),

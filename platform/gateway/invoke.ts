@@ -93,8 +93,9 @@ export function createInvoke({ gatewayId, lane, open, answered }: InvokeDeps) {
     function submit(): void {
       attempt++
       const leftOfIt = deadlineMs - (performance.now() - startedAt)
-      const { tenant, name, version, versionId } = target
-      const invocation: Invocation = { id, attempt, tenant, name, version, versionId, trigger, door: event.door, gateway: gatewayId, depth }
+      const { tenant, name, version, versionId, secrets } = target
+      const which = { id, attempt, tenant, name, version, versionId, ...(secrets > 0 && { secrets }) }
+      const invocation: Invocation = { ...which, trigger, door: event.door, gateway: gatewayId, depth }
       const head = { ...event, id, deadlineAt: Date.now() + Math.min(target.limits.timeoutMs, leftOfIt), ...stream }
       open.add(`${id}/${attempt}`, {
         tenant,

@@ -18,7 +18,7 @@ const MAX_WAIT_MS = 15_000
  * its own usage record, and the module's load report for an answer.
  */
 export function createLoadOnce({ gatewayId, submit }: { gatewayId: string; submit(submission: Submission): Promise<LaneReply> }) {
-  return async function loadOnce(version: FunctionVersion): Promise<LoadResult> {
+  return async function loadOnce(version: FunctionVersion, secrets: number): Promise<LoadResult> {
     const { tenant, name, versionId, limits } = version
     const invocation: Invocation = {
       id: randomUUIDv7(),
@@ -31,6 +31,7 @@ export function createLoadOnce({ gatewayId, submit }: { gatewayId: string; submi
       door: 'rpc',
       gateway: gatewayId,
       depth: 0,
+      ...(secrets > 0 && { secrets }),
     }
     const reply = await submit({
       invocation,

@@ -1,3 +1,4 @@
+import { GatheredBytes } from '../../runtime/contract/gathered-bytes.ts'
 import { Problem } from './problem.ts'
 
 /**
@@ -12,15 +13,13 @@ export async function readBody(request: Request, maxBytes: number): Promise<Buff
   }
   if (Number(request.headers.get('content-length')) > maxBytes) throw bodyTooLarge(maxBytes)
   if (request.body === null) return Buffer.alloc(0)
-  const chunks: Uint8Array[] = []
-  let bytes = 0
+  const gathered = new GatheredBytes()
   // Cancelling it would cut the connection, and with it the answer: the rest is dropped after that (rest-of-body.ts).
   for await (const chunk of request.body.values({ preventCancel: true })) {
-    bytes += chunk.byteLength
-    if (bytes > maxBytes) throw bodyTooLarge(maxBytes)
-    chunks.push(chunk)
+    if (gathered.length + chunk.byteLength > maxBytes) throw bodyTooLarge(maxBytes)
+    gathered.add(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
   }
-  return Buffer.concat(chunks)
+  return gathered.bytes
 }
 
 /** A small JSON object, as the routes under `/v1` take it. An empty body is an empty object. */

@@ -38,7 +38,7 @@ const REMOVE: Operation = v1Operation({
   operationId: 'removeFunction',
   summary: 'Remove a function',
   description:
-    'With all its versions and what it keeps in its `env.KV`. What it used stays on the bill, and its version numbers are never given again.',
+    'With all its versions, its secrets and what it keeps in its `env.KV`. What it used stays on the bill, and its version numbers are never given again.',
   scope: 'deploy',
   parameters: [FUNCTION_NAME],
   answers: { 204: { description: 'It is gone.' } },

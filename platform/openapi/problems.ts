@@ -26,6 +26,7 @@ export const PROBLEMS = {
   module_missing: problem(400, 'The upload has no code in it.'),
   module_name_invalid: problem(400, 'A module’s name is not a relative path of printable ASCII characters.'),
   name_invalid: problem(400, 'A function, alias or tenant has a name it cannot have, or one that is reserved.'),
+  secret_invalid: problem(400, 'A secret has a name it cannot have, or its text is empty or no UTF-8. `field` tells which: `name` or `text`.'),
   setting_invalid: problem(400, 'A setting has a value it cannot have, or there is no such setting. `field` names it.'),
 
   key_needed: problem(401, 'There is no key, or it is unknown, removed or expired.'),
@@ -37,10 +38,12 @@ export const PROBLEMS = {
   function_not_found: problem(404, 'The function, version or alias does not exist, or the key does not reach it: the two are not told apart.'),
   key_unknown: problem(404, 'There is no key with this id.'),
   not_found: problem(404, 'There is no such call: method and path together match none of this page.'),
+  secret_not_found: problem(404, 'The function has no secret of this name.'),
   tenant_unknown: problem(404, '`Isolane-Tenant` names a tenant that does not exist.'),
 
   key_in_use: problem(409, 'A key cannot remove itself.'),
   live_not_single: problem(409, 'A setting of the version was to change, but `live` does not point to just one version.'),
+  secrets_full: problem(409, 'The function has as many secrets as a function may have.'),
   tenant_exists: problem(409, 'There is a tenant of this name.'),
 
   body_too_large: problem(413, 'The request body is larger than this call takes.'),

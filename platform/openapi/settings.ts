@@ -49,7 +49,7 @@ export const SETTINGS_PARAMETERS: readonly Parameter[] = [
   {
     name: 'env',
     in: 'query',
-    description: `Written \`env.NAME=text\`, once for each name. ${ENV_NAMES}. Names that look like secrets (KEY, TOKEN, SECRET, PASSWORD) are refused here: addresses end up in logs, send those in a body.`,
+    description: `Written \`env.NAME=text\`, once for each name. ${ENV_NAMES}. Names that look like secrets (KEY, TOKEN, SECRET, PASSWORD) are refused here, because addresses end up in logs: \`PUT …/secrets/{NAME}\` keeps them.`,
     schema: { type: 'object', additionalProperties: text('A text.') },
   },
 ]

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { artifactPath } from '../../runtime/contract/artifact.ts'
+import { artifactPath, codeCacheFolder } from '../../runtime/contract/artifact.ts'
 import type { Store } from './open-store.ts'
 
 /** How long a candidate may take from its upload to its acceptance. */
@@ -44,6 +44,22 @@ export async function removeArtifactFile(store: Store, dataDir: string, sha256: 
   }
   if (await isClaimed(store, sha256)) await rename(aside, path)
   else await rm(aside)
+}
+
+/** Removes the code caches that workers made of an artifact; a version that is deployed meanwhile gets new ones. */
+export async function removeCodeCaches(dataDir: string, sha256: string): Promise<void> {
+  await rm(codeCacheFolder(dataDir, sha256), { recursive: true, force: true })
+}
+
+/** Removes the code caches whose artifact nobody claims: made while it was being removed. Answers how many. */
+export async function sweepCodeCaches(store: Store, dataDir: string): Promise<number> {
+  let removed = 0
+  for (const path of await filesBelow(join(dataDir, 'code-caches'))) {
+    if (await isClaimed(store, basename(dirname(path)))) continue
+    await rm(path, { force: true })
+    removed++
+  }
+  return removed
 }
 
 /**

@@ -32,6 +32,8 @@ export interface Candidate {
   readonly record: FunctionVersion
   readonly settings: VersionSettings
   readonly draft: VersionDraft
+  /** Revision of the function's secrets: the sandbox it is loaded in carries the first calls too. */
+  readonly secrets: number
 }
 
 /** The candidate took longer than {@link CANDIDATE_LIFE_MS}, or the code it stands on was removed meanwhile. */
@@ -48,11 +50,13 @@ interface Given {
   readonly version: number
   /** What omitted settings are inherited from. */
   readonly base: VersionSettings | undefined
+  /** 0: the function never had any. */
+  readonly secrets: number
   /** Milliseconds since 1970. */
   readonly now: number
 }
 
-export function draftCandidate(request: BeginRequest, { versionId, version, base, now }: Given): Candidate {
+export function draftCandidate(request: BeginRequest, { versionId, version, base, secrets, now }: Given): Candidate {
   const { tenant, name, code, change } = request
   const settings = inheritVersion(change.version, base)
   const { style, concurrency, env } = settings
@@ -78,7 +82,7 @@ export function draftCandidate(request: BeginRequest, { versionId, version, base
     limits: limitsFor(settings, undefined),
     env,
   }
-  return { request, record, settings, draft }
+  return { request, record, settings, draft, secrets }
 }
 
 const beginVersion = new StoreScript('artifact-claims.lua', 'begin-version.lua')

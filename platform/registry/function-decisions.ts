@@ -14,6 +14,8 @@ export type LiveMove = { readonly moved: true } | { readonly moved: false; reado
 export interface Decision {
   readonly state: FunctionState
   readonly freed: readonly VersionEntry[]
+  /** What happens to the sealed secrets: each name's new text, or `null` to remove it. */
+  readonly secrets?: Readonly<Record<string, string | null>>
 }
 
 export interface Acceptance extends Decision {
@@ -47,6 +49,7 @@ export function acceptVersion(tenant: string, name: string, state: FunctionState
     revision: (state?.revision ?? 0) + 1,
     lastVersion: entry.version,
     removed: false,
+    ...(known?.secrets && { secrets: known.secrets }),
     aliases: live.moved ? { ...known?.aliases, [LIVE]: [{ version: entry.version, weight: 1 }] } : (known?.aliases ?? {}),
     versions: [...(known?.versions ?? []), entry],
     createdAt: known?.createdAt ?? now,
@@ -81,7 +84,7 @@ export function pointAlias(state: FunctionState, alias: string, targets: readonl
 }
 
 /** What stays is the counting: revision and last version number. */
-export function removeFunction(state: FunctionState, now: number): Decision {
+export function removeFunction({ secrets: _, ...state }: FunctionState, now: number): Decision {
   const next = { ...state, removed: true, aliases: {}, versions: [], revision: state.revision + 1, updatedAt: now }
   return { state: next, freed: state.versions }
 }

@@ -18,6 +18,8 @@ export interface Resolved {
   readonly access: Access
   readonly maxConcurrency: number | undefined
   readonly idempotent: boolean
+  /** Revision of the function's secrets; 0: it never had any. */
+  readonly secrets: number
   /** Of the function, when this was read. */
   readonly revision: number
 }
@@ -90,5 +92,6 @@ function choices(state: FunctionState): ReadonlyMap<string, Choice> {
 
 function toResolved(state: FunctionState, { version, versionId, style, limits }: VersionEntry): Resolved {
   const { tenant, name, access, maxConcurrency, idempotent, revision } = state
-  return { tenant, name, version, versionId, style, limits, access, maxConcurrency, idempotent, revision }
+  const secrets = state.secrets?.revision ?? 0
+  return { tenant, name, version, versionId, style, limits, access, maxConcurrency, idempotent, secrets, revision }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { FunctionVersion, HandlerStyle } from '../../runtime/contract/function-version.ts'
 import { parseFunctionVersion, versionRecordKey } from '../../runtime/contract/function-version.ts'
-import { removeArtifactFile } from './artifact-files.ts'
+import { removeArtifactFile, removeCodeCaches } from './artifact-files.ts'
 import type { BeginRequest, Candidate } from './candidate.ts'
 import { CandidateGone, draftCandidate, writeCandidate } from './candidate.ts'
 import type { Acceptance, Decision } from './function-decisions.ts'
@@ -10,6 +10,7 @@ import type { AliasTarget, FunctionState, VersionEntry } from './function-state.
 import { artifactsOf, liveVersion } from './function-state.ts'
 import { deleteFunctionKv } from './kv-files.ts'
 import type { Store } from './open-store.ts'
+import { removeSecret, setSecret } from './secret-decisions.ts'
 import type { SettingsChange, VersionSettings } from './settings.ts'
 import { limitsFor } from './settings.ts'
 import type { ChangeListener } from './store-changes.ts'
@@ -72,6 +73,7 @@ export class FunctionRegistry {
       versionId: randomBytes(16).toString('hex'),
       version: (state?.lastVersion ?? 0) + 1,
       base: await this.#settingsOf(liveVersion(state)),
+      secrets: state?.secrets?.revision ?? 0,
       now: this.#now(),
     })
     await writeCandidate(this.#store, this.#dataDir, candidate)
@@ -104,6 +106,28 @@ export class FunctionRegistry {
     return this.#changeExisting(tenant, name, (state) => pointAlias(state, alias, decide(state), this.#now()))
   }
 
+  /** `sealed`: as sealed-secret.ts makes it. `full`: nothing has changed. */
+  async setSecret(tenant: string, name: string, secret: string, sealed: string): Promise<Decision | 'full' | undefined> {
+    let isFull = false
+    const decision = await this.#changeExisting(tenant, name, (state) => {
+      const decided = setSecret(state, secret, sealed, this.#now())
+      isFull = decided === 'full'
+      return decided === 'full' ? undefined : decided
+    })
+    return isFull ? 'full' : decision
+  }
+
+  /** `missing`: the function has no such secret. */
+  async removeSecret(tenant: string, name: string, secret: string): Promise<Decision | 'missing' | undefined> {
+    let isMissing = false
+    const decision = await this.#changeExisting(tenant, name, (state) => {
+      const decided = removeSecret(state, secret, this.#now())
+      isMissing = decided === 'missing'
+      return decided === 'missing' ? undefined : decided
+    })
+    return isMissing ? 'missing' : decision
+  }
+
   async remove(tenant: string, name: string): Promise<Decision | undefined> {
     const decision = await this.#changeExisting(tenant, name, (state) => removeFunction(state, this.#now()))
     // Also when there was no function: whoever repeats a removal that broke off finishes it.
@@ -111,7 +135,7 @@ export class FunctionRegistry {
     return decision
   }
 
-  async #changeExisting(tenant: string, name: string, decide: (state: FunctionState) => Decision): Promise<Decision | undefined> {
+  async #changeExisting(tenant: string, name: string, decide: (state: FunctionState) => Decision | undefined): Promise<Decision | undefined> {
     return this.#change(tenant, name, (state) => (state === undefined || state.removed ? undefined : decide(state)))
   }
 
@@ -135,11 +159,12 @@ export class FunctionRegistry {
     throw new Error(`Cannot change ${tenant}/${name}: ${MAX_ROUNDS} other changes were faster`)
   }
 
-  async #commit(revision: number, { state, freed, accept }: Decision & { readonly accept?: FunctionVersion }): Promise<string[]> {
+  async #commit(revision: number, { state, freed, secrets, accept }: Decision & { readonly accept?: FunctionVersion }): Promise<string[]> {
     const accepted = accept && state.versions.find(({ versionId }) => versionId === accept.versionId)
     const plan = {
       ...(accepted && { accept: { versionId: accepted.versionId, record: JSON.stringify(accept), artifacts: artifactsOf(accepted) } }),
       free: freed.map((entry) => ({ versionId: entry.versionId, artifacts: artifactsOf(entry) })),
+      ...(secrets && { secrets }),
     }
     const args = [
       state.tenant,
@@ -166,6 +191,9 @@ export class FunctionRegistry {
   }
 
   async #removeFiles(sha256s: readonly string[]): Promise<void> {
-    for (const sha256 of sha256s) await removeArtifactFile(this.#store, this.#dataDir, sha256)
+    for (const sha256 of sha256s) {
+      await removeArtifactFile(this.#store, this.#dataDir, sha256)
+      await removeCodeCaches(this.#dataDir, sha256)
+    }
   }
 }

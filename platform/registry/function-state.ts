@@ -31,7 +31,15 @@ export interface AliasTarget {
   readonly weight: number
 }
 
-/** Everything about one function but its versions' code and environment. */
+/** What is known of a function's secrets; the texts themselves are sealed, in a place of their own. */
+export interface SecretsState {
+  /** The function's revision when one was last set or removed: what calls carry (contract/secrets.ts). */
+  readonly revision: number
+  /** By name, when it was set: milliseconds since 1970. */
+  readonly setAt: Readonly<Record<string, number>>
+}
+
+/** Everything about one function but its versions' code and environment, and its secrets' texts. */
 export interface FunctionState extends FunctionSettings {
   readonly tenant: string
   readonly name: string
@@ -41,6 +49,8 @@ export interface FunctionState extends FunctionSettings {
   readonly lastVersion: number
   readonly removed: boolean
   readonly aliases: Readonly<Record<string, readonly AliasTarget[]>>
+  /** Absent: it never had any. */
+  readonly secrets?: SecretsState
   /** In ascending order. */
   readonly versions: readonly VersionEntry[]
   readonly createdAt: number

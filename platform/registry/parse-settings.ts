@@ -23,9 +23,9 @@ export interface SettingField {
 const MAX_FUNCTION_CONCURRENCY = 100_000
 const MAX_ENV_NAMES = 100
 const MAX_ENV_BYTES = 32 * 1024
-const ENV_NAME = /^[A-Z][A-Z0-9_]*$/
+export const ENV_NAME = /^[A-Z][A-Z0-9_]*$/
 /** The platform's own member of `env`. */
-const RESERVED_ENV_NAME = 'KV'
+export const RESERVED_ENV_NAME = 'KV'
 const SECRET_LOOKING = /(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)S?(?:_|$)/
 
 const READERS: Readonly<Record<string, (value: unknown, field: string) => unknown>> = {
@@ -86,7 +86,7 @@ function parseEnv(name: string, { name: field, value, from }: SettingField): str
   if (!ENV_NAME.test(name)) throw new SettingError(field, 'a name is an upper-case letter followed by A-Z, 0-9 and "_"')
   if (name === RESERVED_ENV_NAME) throw new SettingError(field, 'the name is reserved for the key-value store')
   if (from === 'query' && SECRET_LOOKING.test(name)) {
-    throw new SettingError(field, `it looks like a secret, and addresses end up in logs: send it in a body, PATCH {"env": {"${name}": …}}`)
+    throw new SettingError(field, `it looks like a secret, and addresses end up in logs: PUT …/secrets/${name} keeps it as one`)
   }
   if (value === null || typeof value === 'string') return value
   return refuse(field, 'a text', value)

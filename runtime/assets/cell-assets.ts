@@ -17,19 +17,26 @@ export interface CellAssets {
 const RUNTIME = fileURLToPath(new URL('..', import.meta.url))
 const SOURCES = ['assets/**/*.ts', 'cell/**/*.ts', 'contract/**/*.ts', 'jail/**/*.ts', 'prelude/**/*.ts']
 
+/** What a worker starts: cells, and processes that compile for them (cell/compile-main.ts). */
+export interface WorkerAssets extends CellAssets {
+  readonly compilerPath: string
+}
+
 /**
  * Builds what cells need, or finds it built: kept by a hash of the sources and of the engine, so that a changed file, a
  * new Node or a new isolated-vm makes new ones. Several workers may do this at once: each writes aside and renames.
  */
-export async function cellAssets(dataDir: string): Promise<CellAssets> {
+export async function cellAssets(dataDir: string): Promise<WorkerAssets> {
   const addonPath = isolatedVmAddon()
   const folder = join(dataDir, 'runtime', sourceHash(addonPath))
   const cellPath = join(folder, 'cell.js')
+  const compilerPath = join(folder, 'compiler.js')
   const snapshotPath = join(folder, 'prelude.snapshot')
   mkdirSync(folder, { recursive: true })
-  if (!existsSync(cellPath)) await buildCell(cellPath)
+  if (!existsSync(cellPath)) await buildProgram('cell/main.ts', cellPath)
+  if (!existsSync(compilerPath)) await buildProgram('cell/compile-main.ts', compilerPath)
   if (!existsSync(snapshotPath)) await buildSnapshotFile(snapshotPath)
-  return { cellPath, snapshotPath, addonPath }
+  return { cellPath, compilerPath, snapshotPath, addonPath }
 }
 
 function sourceHash(addonPath: string): string {
@@ -49,9 +56,9 @@ function isolatedVmAddon(): string {
   return path(folder)
 }
 
-async function buildCell(cellPath: string): Promise<void> {
+async function buildProgram(entry: string, path: string): Promise<void> {
   const { outputFiles } = await build({
-    entryPoints: [join(RUNTIME, 'cell/main.ts')],
+    entryPoints: [join(RUNTIME, entry)],
     bundle: true,
     write: false,
     platform: 'node',
@@ -61,7 +68,7 @@ async function buildCell(cellPath: string): Promise<void> {
   })
   // Its helper process would stay for the worker's whole life.
   await stop()
-  writeAside(cellPath, outputFiles[0]?.contents as Uint8Array)
+  writeAside(path, outputFiles[0]?.contents as Uint8Array)
 }
 
 /** In a process of its own: a prelude that cannot be snapshot ends the process that tries. */

@@ -94,7 +94,7 @@ export class Cell {
     const message = head as ToCell
     switch (message.k) {
       case 'code':
-        this.#code.set(message.version, { source: body.toString('utf8') })
+        this.#code.set(message.version, this.#codeOf(body, message.cacheBytes))
         return
       case 'open': {
         const code = this.#code.get(message.version)
@@ -128,6 +128,12 @@ export class Cell {
       default:
         message satisfies never
     }
+  }
+
+  #codeOf(body: Buffer, cacheBytes: number): Code {
+    const end = body.length - cacheBytes
+    const source = body.toString('utf8', 0, end)
+    return cacheBytes === 0 ? { source } : { source, cache: new this.#deps.parts.ivm.ExternalCopy(toArrayBuffer(body.subarray(end))) }
   }
 
   #takeBlank(memoryMb: number): Sandbox {

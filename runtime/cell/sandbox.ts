@@ -33,6 +33,9 @@ export function postBytes(text: string, body: Post['body']): number {
   return text.length + (typeof body === 'string' ? body.length : (body?.byteLength ?? 0)) + 32
 }
 
+/** isolated-vm's types lack what `produceCachedData` and `cachedData` leave behind. */
+export type CachedScript = ivm.Script & { readonly cachedData?: ivm.ExternalCopy<ArrayBuffer>; readonly cachedDataRejected?: boolean }
+
 /** What every sandbox of a cell is made from. */
 export interface SandboxParts {
   readonly ivm: typeof ivm
@@ -42,7 +45,7 @@ export interface SandboxParts {
   readonly watchdog: Watchdog
 }
 
-/** A version's script, and V8's compiled form of it once one sandbox of this cell has compiled it. */
+/** A version's script, and V8's compiled form of it: made at deploy, else once one sandbox of this cell has compiled it. */
 export interface Code {
   readonly source: string
   cache?: ivm.ExternalCopy<ArrayBuffer>
@@ -89,9 +92,9 @@ export class Sandbox {
         filename: SCRIPT_NAME,
         ...(code.cache === undefined ? { produceCachedData: true } : { cachedData: code.cache }),
       })
-      // isolated-vm's types lack what produceCachedData leaves behind.
-      const made = (script as { cachedData?: ivm.ExternalCopy<ArrayBuffer> }).cachedData
-      if (code.cache === undefined && made !== undefined) code.cache = made
+      const { cachedData, cachedDataRejected } = script as CachedScript
+      if (cachedDataRejected === true) delete code.cache
+      if (code.cache === undefined && cachedData !== undefined) code.cache = cachedData
       const moduleFunction = script.runSync(this.#context, { reference: true }) as ivm.Reference<unknown>
       script.release()
       const body = new this.#ivm.ExternalCopy(random).copyInto({ release: true })

@@ -12,8 +12,8 @@ import { asInteger, asNumber, asObject, asString, ContractError } from './parse.
 
 /** Worker → cell. */
 export type ToCell =
-  /** Body: a version's script. Kept until the cell ends. */
-  | { readonly k: 'code'; readonly version: string }
+  /** Body: a version's script, and behind it V8's code cache of so many bytes. Kept until the cell ends. */
+  | { readonly k: 'code'; readonly version: string; readonly cacheBytes: number }
   /** A new sandbox. Text: LoadSpec. Body: 32 random bytes. */
   | {
       readonly k: 'open'
@@ -70,6 +70,8 @@ export type FromCell =
 /** Largest frame either side accepts: a bundle on the way in, a reply on the way out. */
 export const MAX_TO_CELL_BYTES = 16 * 1024 * 1024
 export const MAX_FROM_CELL_BYTES = 2 * 1024 * 1024
+/** All frames of one slice together: more than the messages that a cell lets through (cell/sandbox.ts) can come to, in UTF-8 and with their heads. */
+export const MAX_SLICE_BYTES = 8 * 1024 * 1024
 
 const SLICE_ENDS: readonly SliceEnd[] = ['ok', 'timeout', 'memory', 'flood', 'gone']
 

@@ -1,6 +1,5 @@
 import { decodeFrame, type Frame } from './frame.ts'
-
-const EMPTY = Buffer.alloc(0)
+import { GatheredBytes } from './gathered-bytes.ts'
 
 /**
  * Reads the frame a byte stream begins with. What comes after it is not touched: `rest` is the part of it that had come
@@ -12,14 +11,15 @@ export async function readFirstFrame(
   stream: NodeJS.ReadableStream & { read(): Buffer | string | null; destroyed?: boolean },
   maxBytes: number,
 ): Promise<{ readonly frame: Frame; readonly rest: Buffer }> {
-  let held: Buffer = EMPTY
+  const gathered = new GatheredBytes()
   for (;;) {
     const piece = stream.read() as Buffer | null
     if (piece === null) {
       await readableAgain(stream)
       continue
     }
-    held = held.length === 0 ? piece : Buffer.concat([held, piece])
+    gathered.add(piece)
+    const held = gathered.bytes
     if (held.length < 4) continue
     const whole = held.readUInt32LE(0) + 4
     if (whole > maxBytes) throw new RangeError(`Cannot read a frame: ${whole} bytes, allowed are ${maxBytes}`)

@@ -1,3 +1,5 @@
+import { GatheredBytes } from './gathered-bytes.ts'
+
 /**
  * The one byte layout that gateway, lane, worker and cell share:
  *
@@ -58,7 +60,9 @@ export function decodeFrame(frame: Buffer): Frame {
 /** Cuts a byte stream into frames. Refuses one over `maxBytes`, before it is buffered. */
 export class FrameSplitter {
   readonly #maxBytes: number
-  #rest: Buffer = EMPTY
+  /** The beginning of a frame, and how much it takes to go on. */
+  #held = new GatheredBytes()
+  #wanted = 0
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
@@ -66,8 +70,10 @@ export class FrameSplitter {
 
   /** The whole frames that end in this chunk, in order. */
   push(chunk: Buffer): Frame[] {
-    let rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     const frames: Frame[] = []
+    this.#held.add(chunk)
+    if (this.#held.length < this.#wanted) return frames
+    let rest = this.#held.bytes
     while (rest.length >= 4) {
       const length = rest.readUInt32LE(0)
       if (length < PREFIX_BYTES - 4 || length > this.#maxBytes) {
@@ -77,7 +83,9 @@ export class FrameSplitter {
       frames.push(decodeFrame(rest.subarray(0, length + 4)))
       rest = rest.subarray(length + 4)
     }
-    this.#rest = rest
+    this.#held = new GatheredBytes()
+    this.#held.add(rest)
+    this.#wanted = rest.length < 4 ? 4 : rest.readUInt32LE(0) + 4
     return frames
   }
 }

@@ -27,6 +27,8 @@ export interface Invocation {
   readonly gateway: string
   /** How many functions called each other to come here; 0: called from outside. */
   readonly depth: number
+  /** Revision of the function's secrets when it was accepted (secrets.ts): it sees these or newer ones. Absent: it never had any. */
+  readonly secrets?: number
 }
 
 const GATEWAY_ID = /^[a-z][a-z0-9-]{0,62}$/
@@ -56,5 +58,6 @@ export function parseInvocation(value: unknown): Invocation {
     door: record.door,
     gateway: record.gateway,
     depth: asInteger(record.depth, 'depth', 0, MAX_INVOKE_DEPTH),
+    ...(record.secrets === undefined ? {} : { secrets: asInteger(record.secrets, 'secrets', 1, 2 ** 53) }),
   }
 }

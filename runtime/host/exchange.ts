@@ -33,6 +33,9 @@ export class NoAnswer extends Error {
   }
 }
 
+/** Of status 1xx. Nothing slows down a server that sends them for ever. */
+const MAX_INTERIM_ANSWERS = 32
+
 const CONNECTION_FIELDS = ['connection', 'keep-alive', 'proxy-authenticate', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']
 
 /**
@@ -46,6 +49,7 @@ export function exchange(request: FetchRequest, connection: Connection, options:
   const { url, method, headers, body } = request
   const { promise, resolve, reject } = Promise.withResolvers<ResponseHead>()
   let response: ResponseBody | undefined
+  let interim = 0
   let over = false
   const finish = (thenWith: () => void) => {
     if (over) return
@@ -71,7 +75,10 @@ export function exchange(request: FetchRequest, connection: Connection, options:
     onResponseStart(controller, status, _headers, statusText = '') {
       const raw = (controller.rawHeaders ?? []) as readonly (Buffer | string)[]
       spent.egressBytes += responseHeadBytes(raw, statusText)
-      if (status < 200) return
+      if (status < 200) {
+        if (++interim > MAX_INTERIM_ANSWERS) fail(new Error('there were too many answers before the answer'))
+        return
+      }
       response = new ResponseBody({
         pause: () => controller.pause(),
         resume: () => controller.resume(),

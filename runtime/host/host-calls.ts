@@ -15,6 +15,8 @@ export interface HostCallsOptions {
 }
 
 const EMPTY: Buffer = Buffer.alloc(0)
+/** Beyond the longest that any operation takes, every character of it escaped: what a broken cell sends must not be kept by the megabyte. */
+const MAX_CALL_TEXT_BYTES = 512 * 1024
 const OP = /^[a-z]{1,20}(\.[a-z]{1,20})?$/
 
 /** The host calls of one invocation that are under way: each is answered at most once, and never after it was cancelled or the invocation has ended. */
@@ -46,6 +48,10 @@ export class HostCalls implements Disposable {
         'TypeError',
         `Cannot ask the platform for ${JSON.stringify(call?.op ?? text.toString('utf8', 0, 40))}: it has no such operation`,
       )
+      return
+    }
+    if (body.length > MAX_CHUNK_BYTES || text.length > MAX_CALL_TEXT_BYTES) {
+      this.#refuse(number, 'RangeError', `Cannot ask the platform for ${call.op}: a call carries at most ${MAX_CHUNK_BYTES} bytes`)
       return
     }
     if (this.#open.size >= MAX_OPEN_HOST_CALLS) {

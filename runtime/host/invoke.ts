@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { NestedInvocation, NestedReply } from '../contract/data.ts'
+import { GatheredBytes } from '../contract/gathered-bytes.ts'
 import { MAX_BUFFERED_BODY_BYTES } from '../contract/limits.ts'
 import { MAX_CHUNK_BYTES } from '../contract/messages.ts'
 import { isName } from '../contract/names.ts'
@@ -40,7 +41,7 @@ export function createInvoke(invokeBeside: InvokeBeside): HostOperation {
     if (first.length > 0) bytes.unshift(first)
     const source = sourceOf(bytes, `The answer of ${nested.name} broke off`)
     if (head.head.stream === undefined) {
-      const body = await readWhole(source)
+      const body = await readWhole(source, nested.name)
       return { value: { head: head.head, done: true }, body }
     }
     context.pipes.addSource(context.number, source)
@@ -72,30 +73,31 @@ function parseInvoke(args: unknown, context: HostContext): { nested: NestedInvoc
 async function collect({ pipes, number }: HostContext): Promise<Buffer> {
   const upload = new UploadBody()
   pipes.addSink(number, upload)
-  const pieces: Buffer[] = []
-  let bytes = 0
+  const gathered = new GatheredBytes()
   try {
     for await (const piece of upload) {
-      bytes += piece.length
-      if (bytes > MAX_BUFFERED_BODY_BYTES) {
+      if (gathered.length + piece.length > MAX_BUFFERED_BODY_BYTES) {
         throw new HostError('RangeError', `Cannot invoke: the event may have up to ${MAX_BUFFERED_BODY_BYTES} bytes (fixed for all functions)`)
       }
-      pieces.push(piece)
+      gathered.add(piece)
     }
   } finally {
     upload.close()
     pipes.dropSink(number)
   }
-  return Buffer.concat(pieces)
+  return gathered.bytes
 }
 
-/** Of an answer that came through the lane, and is small by that. */
-async function readWhole(source: ByteSource): Promise<Buffer> {
-  const pieces: Buffer[] = []
+/** Of an answer that came through the lane, and is small by that: a cell that says so of one that is not is not believed. */
+async function readWhole(source: ByteSource, name: string): Promise<Buffer> {
+  const gathered = new GatheredBytes()
   for (;;) {
     const piece = await source.read(MAX_CHUNK_BYTES)
-    if (piece === undefined) return Buffer.concat(pieces)
-    pieces.push(piece)
+    if (piece === undefined) return gathered.bytes
+    gathered.add(piece)
+    if (gathered.length <= MAX_CHUNK_BYTES) continue
+    source.cancel()
+    throw new HostError('Error', `The answer of ${name} is not what it was announced as`)
   }
 }
 

@@ -12,11 +12,17 @@ export interface Tap {
 /** Held here at most, and a piece more: the connection is paused at the first and goes on below the second. */
 const PAUSE_AT_BYTES = 128 * 1024
 const RESUME_BELOW_BYTES = 64 * 1024
+/** A piece below this is joined to the one before, as long as both are no more than a block. */
+const SMALL_BYTES = 4 * 1024
+const BLOCK_BYTES = 16 * 1024
 
 /** A response's body between the connection and whoever reads it. */
 export class ResponseBody implements ByteSource {
   readonly #tap: Tap
   readonly #pieces: Buffer[] = []
+  /** Where small pieces are joined; the last of `#pieces` is a view that ends at `#blockEnd`. */
+  #block: Buffer | undefined
+  #blockEnd = 0
   #bytes = 0
   #paused = false
   #state: 'open' | 'ended' | 'cancelled' = 'open'
@@ -38,13 +44,33 @@ export class ResponseBody implements ByteSource {
 
   push(piece: Buffer): void {
     if (this.#state !== 'open') return
-    this.#pieces.push(piece)
+    this.#keep(piece)
     this.#bytes += piece.length
     if (this.#bytes >= PAUSE_AT_BYTES && !this.#paused) {
       this.#paused = true
       this.#tap.pause()
     }
     this.#wake?.()
+  }
+
+  /** A server may cut its answer into pieces of one byte: 128 KiB of those would be 100 MB here, and seconds to take apart. */
+  #keep(piece: Buffer): void {
+    const at = this.#pieces.length - 1
+    const before = this.#pieces[at]
+    if (before === undefined || piece.length >= SMALL_BYTES || before.length + piece.length > BLOCK_BYTES) {
+      this.#pieces.push(piece)
+      return
+    }
+    let block = this.#block
+    if (block?.buffer !== before.buffer || this.#blockEnd + piece.length > BLOCK_BYTES) {
+      block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+      this.#block = block
+      this.#blockEnd = before.copy(block)
+      this.#pieces[at] = block.subarray(0, this.#blockEnd)
+    }
+    const from = (this.#pieces[at] as Buffer).byteOffset
+    this.#blockEnd += piece.copy(block, this.#blockEnd)
+    this.#pieces[at] = block.subarray(from, this.#blockEnd)
   }
 
   end(): void {

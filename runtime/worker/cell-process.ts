@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { setPriority } from 'node:os'
 import { join } from 'node:path'
 import type { CellAssets } from '../assets/cell-assets.ts'
-import { type FromCell, MAX_FROM_CELL_BYTES, parseFromCell, type SliceEnd, type ToCell } from '../contract/cell-frames.ts'
+import { type FromCell, MAX_FROM_CELL_BYTES, MAX_SLICE_BYTES, parseFromCell, type SliceEnd, type ToCell } from '../contract/cell-frames.ts'
 import { encodeFrame, type Frame, FrameSplitter } from '../contract/frame.ts'
 import type { Jail } from '../jail/jail.ts'
 import type { MemoryGroup, MemoryGroups } from '../jail/memory-group.ts'
@@ -78,13 +78,14 @@ export interface CellProcessOptions {
 
 /** Below worker and gateway: they must be able to say no while cells burn. */
 const NICENESS = 5
-/** While one slice keeps the thread: below the cells whose slices are short. Against those it has a fifth of a core then. */
-const BURNING_NICENESS = 12
+/** While one slice keeps the thread: below the cells whose slices are short. Not far: its guard counts on a fair share of the machine. */
+const BURNING_NICENESS = 8
 /** Measured CPU comes in ticks of this size, and up to two of them late. */
 const CPU_TICK_MS = 8
 const MOST_HEAP_MB = 4_096
 const STDERR_TAIL_CHARS = 4_096
 const SIGNALS_OF_MEMORY: ReadonlySet<NodeJS.Signals | null> = new Set<NodeJS.Signals>(['SIGTRAP', 'SIGABRT', 'SIGKILL'])
+const NOTHING = Buffer.alloc(0)
 let spawned = 0
 
 /** One cell as its worker holds it: a pipe, a list of unanswered slices, and the means to end it. */
@@ -102,6 +103,8 @@ export class CellProcess {
   #killed: KillReason | undefined
   #stderr = ''
   #uid: number | undefined
+  /** Read since the last slice was answered. */
+  #sliceBytes = 0
   #chargedMs = 0
   #slices = 0
   #sandboxes = 0
@@ -182,11 +185,12 @@ export class CellProcess {
     return ++this.#sandboxNumber
   }
 
-  /** Sends a version's script, once. */
-  teach(version: string, script: Buffer): void {
+  /** Sends a version's script, once, with its code cache where there is one. */
+  teach(version: string, script: Buffer, codeCache: Buffer = NOTHING): void {
     if (this.#versions.has(version)) return
     this.#versions.add(version)
-    this.#send({ k: 'code', version }, '', script)
+    const body = codeCache.length === 0 ? script : Buffer.concat([script, codeCache])
+    this.#send({ k: 'code', version, cacheBytes: codeCache.length }, '', body)
   }
 
   open(sandbox: number, version: string, spec: string, random: Buffer, owner: SliceOwner): void {
@@ -257,7 +261,9 @@ export class CellProcess {
   #read(chunk: Buffer): void {
     if (!this.alive) return
     try {
+      this.#sliceBytes += chunk.length
       for (const frame of this.#splitter.push(chunk)) this.#take(parseFromCell(frame.head), frame)
+      if (this.#sliceBytes > MAX_SLICE_BYTES) throw new RangeError(`Cannot accept more than ${MAX_SLICE_BYTES} bytes of one slice`)
     } catch (error) {
       // A cell that breaks the protocol is not ours any more.
       this.#options.onError(error as Error)
@@ -273,13 +279,17 @@ export class CellProcess {
       this.#options.onReady(this)
       return
     }
+    // In order, or what is kept of each could grow behind the others' backs.
+    const [first] = this.#pending.keys()
     const pending = this.#pending.get(head.f)
-    if (pending === undefined) throw new RangeError(`Cannot accept frame ${head.f}: no such slice is unanswered`)
+    if (pending === undefined || head.f !== first)
+      throw new RangeError(`Cannot accept frame ${head.f}: the slice to be answered is ${first ?? 'none'}`)
     if (head.k === 'post') {
       pending.messages.push({ kind: head.kind, call: head.call, extra: head.extra, text, body })
       return
     }
     this.#pending.delete(head.f)
+    this.#sliceBytes = 0
     // The cell may be its tenant's by now: no slice lasted longer than its frame was out, or ran on more than two threads.
     const turnaroundMs = performance.now() - pending.sentAt
     const wallMs = Math.min(head.wallMs, turnaroundMs)

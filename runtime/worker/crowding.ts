@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { GUARD_SLACK_MS, GUARD_WITHIN_BUDGETS } from './kill-clock.ts'
+import { furthestGuardMs } from './kill-clock.ts'
 
 /** Shorter slices say more about the clock's tick than about the machine. */
 const BUSY_MS = 8
@@ -77,8 +77,7 @@ const DOUBT = 1.3
 export function guardMs(cpuLeftMs: number, wallLeftMs: number, wallPerCpu: number): number {
   const stretch = 1 + DOUBT * (wallPerCpu - 1)
   const stretched = (cpuLeftMs + Math.min(cpuLeftMs / 2, MARGIN_MS)) * stretch + LATENESS_MS
-  // A crowd can be overestimated: on a core of its own the slice must still meet the guard before the kill clock.
-  const guard = Math.min(stretched, GUARD_WITHIN_BUDGETS * cpuLeftMs + GUARD_SLACK_MS)
-  // isolated-vm takes whole milliseconds, and reads 0 as "no limit".
+  const guard = Math.min(stretched, furthestGuardMs(cpuLeftMs))
+  // 0 would be over before it began.
   return Math.max(1, Math.ceil(Math.min(guard, wallLeftMs)))
 }

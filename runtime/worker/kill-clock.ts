@@ -32,14 +32,17 @@ export interface SliceBaseline {
  * SIGKILL are builtins that cannot be interrupted.
  */
 const GRACE_MS = 250
-/**
- * Where the machine looked crowded the guard stands further off, and a slice that then gets a core to itself would meet the
- * kill clock first. The guard ends one sandbox, SIGKILL all of a cell: so it waits for the guard, which is never further off
- * than this many budgets and GUARD_SLACK_MS (crowding.ts), and a moment longer: the guard's thread needs a core as well.
- */
-export const GUARD_WITHIN_BUDGETS = 3
-export const GUARD_SLACK_MS = 150
+/** The guard's thread needs a core as well. */
 const GUARD_LATENESS_MS = 100
+
+/**
+ * Where the machine looks crowded the guard stands further off, and a slice that then gets a core to itself would meet the
+ * kill clock first. The guard ends one sandbox, SIGKILL all of a cell: so it waits for the guard, which is never further off
+ * than this. Generous to short slices, for which a crowd comes and goes; over a long one it evens out.
+ */
+export function furthestGuardMs(cpuLeftMs: number): number {
+  return Math.min(5 * cpuLeftMs + 150, 2 * cpuLeftMs + 1_000)
+}
 
 export function nextBaseline(before: SliceBaseline | undefined, seen: CellSighting): SliceBaseline | undefined {
   if (seen.frameNumber === undefined) return undefined
@@ -70,7 +73,8 @@ export function killVerdict(
   if (seen.rssMb > rssLimitMb) return 'memory'
   if (baseline === undefined) return undefined
   const cpuMs = seen.cpuMs - baseline.cpuMs
-  const guardHadItsChance = seen.now - baseline.since > allowed.guardMs + GUARD_LATENESS_MS || cpuMs > GUARD_WITHIN_BUDGETS * allowed.cpuMs + GRACE_MS
+  const guardHadItsChance =
+    seen.now - baseline.since > allowed.guardMs + GUARD_LATENESS_MS || cpuMs > furthestGuardMs(allowed.cpuMs) + GUARD_LATENESS_MS
   if (cpuMs > allowed.cpuMs + GRACE_MS && guardHadItsChance) return 'cpu'
   if (seen.now - baseline.since > allowed.wallMs + GRACE_MS) return 'wall'
   return undefined

@@ -1,7 +1,7 @@
 import type { FunctionVersion } from '../contract/function-version.ts'
 import type { Invocation } from '../contract/invocation.ts'
 import { cpuBudgetMs, INIT_CPU_MS, INIT_WALL_MS, MAX_INLINE_BODY_BYTES, MAX_REPLY_HEAD_BYTES, MAX_SLICE_CPU_MS } from '../contract/limits.ts'
-import { MAX_WAIT_UNTIL_MS, ReplyGoesOn } from '../contract/messages.ts'
+import { MAX_LOG_BYTES_PER_CALL, MAX_LOG_LINE_CHARS, MAX_WAIT_UNTIL_MS, ReplyGoesOn } from '../contract/messages.ts'
 import type { Outcome } from '../contract/outcome.ts'
 import type { DataClient } from '../data/data-client.ts'
 import { HostCalls } from '../host/host-calls.ts'
@@ -81,6 +81,7 @@ export class Run {
       this.#finish(this.#exceeded('streamed reply', 'run'))
     },
   })
+  #logBytes = 0
   #ended = false
 
   constructor(claim: Claim, invocation: Invocation, version: FunctionVersion, event: EventBytes, host: RunHost, now: number) {
@@ -145,7 +146,8 @@ export class Run {
   /** Nobody waits for it any more. Its code hears of it, in one last slice. */
   cancel(): void {
     if (this.#ended) return
-    if (this.#call === 0 || this.#opening) this.#finish({ kind: 'cancelled' })
+    // What has been sent to its cell runs in any case, and is paid for.
+    if (this.#call === 0) this.#finish({ kind: 'cancelled' })
     else this.#enter('abort', 0, 'The caller has left', '', true)
   }
 
@@ -196,7 +198,7 @@ export class Run {
     sandbox.heapMb = report.heapMb
     sandbox.initMs = report.wallMs
     this.#logUncaught(report)
-    for (const { kind, text } of report.messages) if (kind === 'log') this.#host.log(this, text.toString('utf8'))
+    for (const { kind, text } of report.messages) if (kind === 'log') this.#log(text)
     const outcome = this.#initOutcome(report)
     if (outcome === undefined) {
       if (this.invocation.trigger !== 'deploy') return
@@ -271,7 +273,7 @@ export class Run {
         this.#finish(extra === 1 ? this.#exceeded('whole reply', 'run') : { kind: 'threw', error: parseThrownError(text), phase: 'run' })
         return
       case 'log':
-        this.#host.log(this, text.toString('utf8'))
+        this.#log(text)
         return
       case 'timer':
         this.#timers ??= new GuestTimers((number) => this.#enter('timer', number, '', '', true))
@@ -358,6 +360,13 @@ export class Run {
 
   #exceeded(quota: Quota, phase: 'init' | 'run'): Outcome {
     return exceeded(this.version.limits, quota, phase)
+  }
+
+  /** The prelude keeps within its limits and says so; behind it this only bounds a cell that lies. */
+  #log(text: Buffer): void {
+    this.#logBytes += text.length
+    if (this.#logBytes > 2 * MAX_LOG_BYTES_PER_CALL) return
+    this.#host.log(this, text.toString('utf8', 0, 4 * MAX_LOG_LINE_CHARS))
   }
 
   #logUncaught(report: SliceReport): void {

@@ -1,4 +1,5 @@
 import type { FunctionVersion } from '../contract/function-version.ts'
+import { functionKey } from '../contract/names.ts'
 import type { Cell } from './cell.ts'
 import type { Run } from './run.ts'
 
@@ -7,6 +8,7 @@ export class Sandbox {
   readonly number: number
   readonly cell: Cell
   readonly versionId: string
+  readonly functionKey: string
   readonly memoryMb: number
   /** Riders it can carry at once. */
   concurrency: number
@@ -27,6 +29,7 @@ export class Sandbox {
     this.number = cell.process.nextSandbox()
     this.cell = cell
     this.versionId = version.versionId
+    this.functionKey = functionKey(version.tenant, version.name)
     this.memoryMb = version.limits.memoryMb
     this.concurrency = version.limits.concurrency
     this.lastUsedAt = now

@@ -129,15 +129,21 @@ function isAfter({ generatedLine, generatedColumn }: Segment, line: number, colu
 
 const [SEMICOLON, COMMA] = [0x3b, 0x2c]
 
-/** Reads the next segment into `segment`; false at the end. The format is that of ECMA-426: relative numbers in base64 VLQ. */
+/**
+ * Reads the next segment into `segment`; false at the end. The format is that of ECMA-426: relative numbers in base64 VLQ. Among
+ * empty lines it stops now and then at one of them: a map may have a million of those in a row, and nothing may cost that much.
+ */
 function advance(mappings: Uint8Array, segment: Segment): boolean {
+  const restAt = segment.at + CHECKPOINT_BYTES
   let byte = mappings[segment.at]
   while (byte === SEMICOLON || byte === COMMA) {
     if (byte === SEMICOLON) {
       segment.generatedLine++
       segment.generatedColumn = 0
+      segment.mapped = false
     }
     byte = mappings[++segment.at]
+    if (segment.at === restAt) return true
   }
   if (byte === undefined) return false
   segment.generatedColumn += readNumber(mappings, segment)

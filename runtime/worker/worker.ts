@@ -4,6 +4,7 @@ import type { WorkerConfig } from '../config.ts'
 import { decodeFrame, encodeFrame } from '../contract/frame.ts'
 import { parseInvocation } from '../contract/invocation.ts'
 import type { LoadSpec } from '../contract/messages.ts'
+import { functionKey } from '../contract/names.ts'
 import type { Outcome } from '../contract/outcome.ts'
 import type { ReplyFrameHead } from '../contract/reply.ts'
 import { DataClient } from '../data/data-client.ts'
@@ -18,7 +19,9 @@ import type { Cell } from './cell.ts'
 import { cellNeeds } from './cell-command.ts'
 import { CellPool } from './cell-pool.ts'
 import type { CellExit } from './cell-process.ts'
+import { CodeCaches } from './code-caches.ts'
 import { victims } from './eviction.ts'
+import { FunctionSecrets, type OpenedSecrets } from './function-secrets.ts'
 import { ProcessGauge } from './proc.ts'
 import { Run, type RunHost, type RunResult, type RunUse } from './run.ts'
 import type { Debt } from './run-meter.ts'
@@ -53,6 +56,8 @@ export class Worker implements RunHost {
   readonly #log: WorkerLog
   readonly #lane: WorkerLane
   readonly #versions: VersionCache
+  readonly #codeCaches: CodeCaches
+  readonly #secrets: FunctionSecrets
   readonly #stackMaps: StackMaps
   readonly #functionLog: FunctionLog
   readonly #pool: CellPool
@@ -60,7 +65,7 @@ export class Worker implements RunHost {
   readonly #walls: readonly string[]
   readonly #gauge = new ProcessGauge(process.pid)
   /** Accepted and not settled. */
-  readonly #runs = new Map<Run, { readonly requestBytes: number }>()
+  readonly #runs = new Map<Run, { readonly requestBytes: number; readonly script: Buffer }>()
   /** Claimed, and still being read or fetched. */
   #beginning = 0
   /** Of those, the ones nobody waits for any more. */
@@ -77,7 +82,10 @@ export class Worker implements RunHost {
     const memoryGroups = probeMemoryGroups(process.pid)
     const walls = memoryGroups === undefined ? jail.walls : [...jail.walls, 'cgroup']
     const options = { assets, jail, memoryGroups, dataDir: config.dataDir }
-    const worker = new Worker(config, log, walls, (onExit, onError) => new CellPool({ ...options, onExit, onError }))
+    const worker = new Worker(config, log, walls, (onExit, onError) => ({
+      pool: new CellPool({ ...options, onExit, onError }),
+      codeCaches: new CodeCaches({ ...options, onError }),
+    }))
     await worker.#pool.open()
     await worker.#lane.join()
     worker.#timers.push(
@@ -92,14 +100,18 @@ export class Worker implements RunHost {
     config: WorkerConfig,
     log: WorkerLog,
     walls: readonly string[],
-    createPool: (onExit: (cell: Cell, exit: CellExit) => void, onError: (error: Error) => void) => CellPool,
+    createParts: (onExit: (cell: Cell, exit: CellExit) => void, onError: (error: Error) => void) => { pool: CellPool; codeCaches: CodeCaches },
   ) {
     this.#config = config
     this.#log = log
     this.#walls = walls
     const onError = (error: Error): void => log.warn({ err: error }, error.message)
-    this.#pool = createPool((cell, exit) => this.#cellExited(cell, exit), onError)
-    this.#versions = new VersionCache({ storeUrl: config.storeUrl, dataDir: config.dataDir, onError })
+    const { pool, codeCaches } = createParts((cell, exit) => this.#cellExited(cell, exit), onError)
+    this.#pool = pool
+    this.#codeCaches = codeCaches
+    this.#versions = new VersionCache({ storeUrl: config.storeUrl, dataDir: config.dataDir, codeCaches, onError })
+    const { secretsKey, dataDir } = config
+    this.#secrets = new FunctionSecrets({ secretsKey, dataDir, readHash: (key) => this.#versions.readHash(key) })
     this.#stackMaps = new StackMaps((sha256) => this.#versions.readArtifact(sha256))
     this.#functionLog = new FunctionLog({ url: config.laneUrl, onError })
     this.data = new DataClient({ machine: machineId(), lookUp: (gatewayId) => this.#lane.dataAddress(gatewayId) })
@@ -129,8 +141,9 @@ export class Worker implements RunHost {
       const kept = deploying ? undefined : this.#versions.get(invocation.versionId)
       const loaded = kept ?? (await this.#versions.load(invocation.versionId, { keep: !deploying }))
       const run = new Run(claim, invocation, loaded.version, { text: frame.text, body: frame.body }, this, performance.now())
-      this.#runs.set(run, { requestBytes: frame.text.length + frame.body.length })
+      this.#runs.set(run, { requestBytes: frame.text.length + frame.body.length, script: loaded.script })
       if (this.#cancelledEarly.delete(claim.key)) run.cancel()
+      if (this.#secrets.hear(invocation)) this.#retireSandboxes(functionKey(invocation.tenant, invocation.name))
       this.#dispatch(run, loaded)
     } catch (error) {
       this.#log.error({ err: error, key: claim.key }, 'cannot begin a claimed invocation')
@@ -142,7 +155,7 @@ export class Worker implements RunHost {
     }
   }
 
-  #dispatch(run: Run, loaded: LoadedVersion): void {
+  #dispatch(run: Run, loaded: LoadedVersion, secrets?: OpenedSecrets): void {
     if (run.ended) return
     if (!this.#lane.fresh) {
       run.lose('the worker lost touch with the lane', 'no')
@@ -151,7 +164,7 @@ export class Worker implements RunHost {
     const now = performance.now()
     const cell = this.#pool.pick(loaded.version, now)
     if (cell === undefined) {
-      this.#pool.whenReady(() => this.#dispatch(run, loaded))
+      this.#pool.whenReady(() => this.#dispatch(run, loaded, secrets))
       return
     }
     const warm = run.invocation.trigger === 'deploy' ? undefined : cell.sandboxFor(loaded.version)
@@ -159,11 +172,34 @@ export class Worker implements RunHost {
       run.invoke(warm)
       return
     }
-    cell.process.teach(loaded.version.versionId, loaded.script)
+    if (!this.#secrets.areCurrent(run.invocation, secrets)) {
+      const failed = (error: Error): void => this.#withoutSecrets(run, error)
+      this.#secrets.read(run.invocation).then((read) => this.#dispatch(run, loaded, read), failed)
+      return
+    }
+    cell.process.teach(loaded.version.versionId, loaded.script, loaded.codeCache)
     const sandbox = new Sandbox(cell, loaded.version, now)
     this.#changed.add(sandbox.versionId)
-    run.open(sandbox, loadSpec(loaded), randomBytes(32))
+    run.open(sandbox, loadSpec(loaded, secrets), randomBytes(32))
     if (run.invocation.trigger !== 'deploy') run.invoke(sandbox)
+  }
+
+  /** The caller may be anybody: what is wrong with which secret is for the log. */
+  #withoutSecrets(run: Run, error: Error): void {
+    this.#log.error({ err: error, id: run.invocation.id }, 'a call is lost, because its function’s secrets cannot be read')
+    run.lose('the secrets of the function cannot be read, for a reason that the platform’s log has', 'no')
+  }
+
+  /** The function's secrets have changed: nobody new comes into what was opened with the former ones. */
+  #retireSandboxes(fn: string): void {
+    for (const cell of this.#pool.cells()) {
+      for (const sandbox of cell.sandboxes.values()) {
+        if (sandbox.functionKey !== fn) continue
+        sandbox.retired = true
+        this.#changed.add(sandbox.versionId)
+        if (sandbox.riders.size === 0) sandbox.close()
+      }
+    }
   }
 
   finished(run: Run, result: RunResult): void {
@@ -187,6 +223,8 @@ export class Worker implements RunHost {
     this.#pool.observe(run.version, result.used.meanSliceMs)
     this.#logEnding(run, result.outcome)
     this.#settle(run.claim, result, known.requestBytes)
+    // Now that its author has the answer: a version that has loaded once will again.
+    if (run.invocation.trigger === 'deploy' && result.outcome.kind === 'returned') this.#codeCaches.want(run.version, known.script, () => {})
     this.#tellIfIdle()
   }
 
@@ -260,6 +298,7 @@ export class Worker implements RunHost {
     for (const timer of this.#timers) clearInterval(timer)
     this.#pool.close()
     this.#versions.close()
+    this.#codeCaches.close()
     this.#functionLog.close()
     this.data[Symbol.dispose]()
     this.#host[Symbol.dispose]()
@@ -362,7 +401,7 @@ const NOTHING_USED: RunUse = {
   subrequests: 0,
 }
 
-function loadSpec({ version: { tenant, name, version, style, env } }: LoadedVersion): string {
-  const spec: LoadSpec = { tenant, name, version, env, ...(style === undefined ? {} : { style }) }
+function loadSpec({ version: { tenant, name, version, style, env } }: LoadedVersion, secrets: OpenedSecrets | undefined): string {
+  const spec: LoadSpec = { tenant, name, version, env: { ...env, ...secrets?.values }, ...(style === undefined ? {} : { style }) }
   return JSON.stringify(spec)
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { openGateway } from '../../platform/gateway/gateway.ts'
 import { ensureFirstKey } from '../../platform/registry/first-key.ts'
 import { openStore } from '../../platform/registry/open-store.ts'
+import { ensureSecretsKey } from '../../platform/registry/secrets-key-file.ts'
 import { createMetrics } from '../../platform/telemetry/metrics.ts'
 import { startRedis } from '../redis-server.ts'
 import { type Script, ScriptedWorker } from './scripted-worker.ts'
@@ -36,6 +37,7 @@ export async function startGatewayAlone({ remoteWorkers = false } = {}): Promise
       laneUrl: redis.url,
       store,
       dataDir,
+      secretsKey: await ensureSecretsKey(dataDir),
       minWorkers: 0,
       remoteWorkers,
       metrics: createMetrics(undefined),

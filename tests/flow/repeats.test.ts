@@ -37,9 +37,9 @@ test.each([
 })
 
 test.each([
-  ['that may have run is not made again: it might not bear it', 'maybe', 'POST', ''],
-  ['whose reply had begun is never made again', 'replied', 'GET', ''],
-  ['is not made a third time', 'no', 'GET', ''],
+  ['that may have run is not made again: it might not bear it', 'maybe', 'POST'],
+  ['whose reply had begun is never made again', 'replied', 'GET'],
+  ['is not made a third time', 'no', 'GET'],
 ] as const)('a lost call %s', async (_, started, method) => {
   const { name, attempts } = await losing(started, 9)
   const answer = await fetch(`${gateway.url}/fn/default/${name}`, { method })

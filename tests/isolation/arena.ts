@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { cpuBudgetMs } from '../../runtime/contract/limits.ts'
 import { type Platform, startPlatform } from '../platform.ts'
-import { type Attack, SMALL } from './attacks/attack.ts'
+import { type Attack, CUT_OFF, SMALL } from './attacks/attack.ts'
 import { CellWatch } from './cell-watch.ts'
 import { percentile, Traffic } from './traffic.ts'
 
@@ -127,9 +127,11 @@ export class Arena implements AsyncDisposable {
 
   async #call(name: string, event: unknown): Promise<string> {
     const response = await invoke(this.platform, this.#attacker, name, event)
-    const text = await response.text()
+    const text = await response.text().catch(() => undefined)
+    if (text === undefined) return CUT_OFF
     const outcome = response.headers.get('isolane-outcome')
-    if (outcome === 'returned') return `returned ${text.slice(0, 500)}`
+    // A reply that goes out before its invocation is over cannot say how that will end.
+    if (outcome === 'returned' || (outcome === null && response.ok)) return `returned ${text.slice(0, 500)}`
     if (outcome === 'threw') return `threw ${(JSON.parse(text) as { error: { name: string } }).error.name}`
     if (outcome === 'exceeded') return `exceeded ${(JSON.parse(text) as { limit: string }).limit}`
     return codeOf(text)

@@ -54,6 +54,17 @@ test('an admin key too short to be one is refused without being repeated', () =>
   expect(() => readConfig({ ISOLANE_ADMIN_KEY: 'short' }, 2)).toThrow(/^(?![\s\S]*"short")[\s\S]*ISOLANE_ADMIN_KEY/)
 })
 
+test('a key for secrets that is none is refused without being repeated, by the platform and by a worker', () => {
+  const env = { ISOLANE_SECRETS_KEY: 'half a key', REDIS_URL: '/tmp/r' }
+  for (const start of [() => readConfig(env, 2), () => readWorkerConfig(env, 1)]) {
+    expect(start).toThrow('ISOLANE_SECRETS_KEY must be 32 bytes, as 64 hex digits or as base64')
+    expect(start).not.toThrow('half a key')
+  }
+  const good = { ...env, ISOLANE_SECRETS_KEY: 'ab'.repeat(32) }
+  expect(readConfig(good, 2).secretsKey?.id).toBe(readWorkerConfig(good, 1).secretsKey?.id)
+  expect(readConfig({}, 2).secretsKey).toBeUndefined()
+})
+
 test('a worker without a lane says what it needs', () => {
   expect(() => readWorkerConfig({}, 1)).toThrow('REDIS_URL must be the Redis that gateway and controller use too')
 })

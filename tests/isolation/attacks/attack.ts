@@ -32,6 +32,8 @@ export const CPU = 'exceeded cpu'
 export const WALL = 'exceeded wall'
 export const MEMORY = 'exceeded memory'
 export const OUTPUT = 'exceeded output'
+/** The head of its reply was out already: all that is left is to close the connection. */
+export const CUT_OFF = 'cut off'
 
 export const returned = (value: unknown): string => `returned ${JSON.stringify(value)}`
 export const threw = (name: string): string => `threw ${name}`

@@ -74,9 +74,9 @@ export const crossing: readonly Attack[] = [
   ),
   crosses(
     'writes into its settings for later calls',
-    'try { ctx.env.planted = "x"; Object.defineProperty(ctx.env, "y", { value: 1 }) } catch {} return [ctx.env.planted ?? "none", ctx.env.y ?? "none"]',
+    'try { ctx.env.planted = "x"; Object.defineProperty(ctx.env, "y", { value: 1 }) } catch {} return [Object.hasOwn(ctx.env, "planted"), Object.hasOwn(ctx.env, "y")]',
     [1, 2],
-    [returned(['none', 'none'])],
+    [returned([false, false])],
   ),
   crosses(
     'clears timers by numbers it guesses',

@@ -1,4 +1,4 @@
-import { type Attack, asynchronous, BRIEF, CPU, MEMORY, OUTPUT, pending, ROOMY, returned, sync, threw, WALL } from './attack.ts'
+import { type Attack, asynchronous, BRIEF, CPU, CUT_OFF, MEMORY, OUTPUT, pending, ROOMY, returned, sync, threw, WALL } from './attack.ts'
 
 const floods = (idea: string, source: string, may: readonly string[], more: Partial<Attack> = {}): Attack => ({
   idea,
@@ -52,7 +52,7 @@ export const floodsOfMessages: readonly Attack[] = [
     returned(1),
     CPU,
   ]),
-  floods('says 10 MB', sync('return "x".repeat(1e7)'), [OUTPUT]),
+  floods('says 10 MB', sync('return "x".repeat(1e7)'), [OUTPUT, CPU]),
   floods('answers a list of a million', sync('return new Array(1e6).fill("twelve bytes")'), [OUTPUT, CPU, MEMORY], {
     settings: ROOMY,
     radius: 'cell',
@@ -61,7 +61,7 @@ export const floodsOfMessages: readonly Attack[] = [
   floods(
     'answers a body that streams for ever',
     'export default { fetch: () => new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(5e4)) } })) }',
-    [OUTPUT, CPU],
+    [OUTPUT, CPU, CUT_OFF],
   ),
   floods('answers with a megabyte of headers', 'export default { fetch: () => new Response("", { headers: { "x-long": "y".repeat(1e6) } }) }', [
     OUTPUT,

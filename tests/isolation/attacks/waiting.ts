@@ -1,4 +1,4 @@
-import { type Attack, asynchronous, BRIEF, CPU, pending, returned, sync, threw, WALL } from './attack.ts'
+import { type Attack, asynchronous, BRIEF, CPU, CUT_OFF, pending, returned, sync, threw, WALL } from './attack.ts'
 
 const waits = (idea: string, source: string, more: Partial<Attack> = {}): Attack => ({
   idea,
@@ -18,6 +18,7 @@ export const waiting: readonly Attack[] = [
   waits(
     'answers with a body that never ends',
     'export default { fetch: () => new Response(new ReadableStream({ pull: () => new Promise(() => {}) })) }',
+    { may: [WALL, CUT_OFF] },
   ),
   waits('reads a stream that never says anything', asynchronous('for await (const _ of new ReadableStream({}));')),
   waits(

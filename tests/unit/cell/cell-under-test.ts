@@ -49,7 +49,10 @@ export class CellUnderTest {
     const spec = JSON.stringify({ tenant: 'acme', name: 'hello', version: 1, env: {} })
     const f = ++this.#lastFrame
     const open = { k: 'open', f, s, version: `v${s}`, memoryMb: 128, guardMs } as const
-    return await this.#send(f, [frameOf({ k: 'code', version: `v${s}` }, '', Buffer.from(script)), frameOf(open, spec, randomBytes(32))])
+    return await this.#send(f, [
+      frameOf({ k: 'code', version: `v${s}`, cacheBytes: 0 }, '', Buffer.from(script)),
+      frameOf(open, spec, randomBytes(32)),
+    ])
   }
 
   /** Calls a sandbox's function through the rpc door; several may be sent in one turn. */

@@ -6,6 +6,7 @@ import { fleetRoutes } from '../../../platform/gateway/fleet-routes.ts'
 import { createFunctionsRoutes } from '../../../platform/gateway/functions-routes.ts'
 import { logsRoutes } from '../../../platform/gateway/logs-routes.ts'
 import { rpcDoor } from '../../../platform/gateway/rpc-door.ts'
+import { createSecretsRoutes } from '../../../platform/gateway/secrets-routes.ts'
 import { createTenantsRoutes } from '../../../platform/gateway/tenants-routes.ts'
 import { urlDoor } from '../../../platform/gateway/url-door.ts'
 import { usageRoutes } from '../../../platform/gateway/usage-routes.ts'
@@ -15,7 +16,7 @@ import { sourceFiles } from '../../source-tree.ts'
 
 /** Routes are only listed here, none is called: nothing behind them is needed. */
 const NOTHING = {} as never
-const MADE_BY = { rpcDoor, createFunctionsRoutes, logsRoutes, createTenantsRoutes, usageRoutes, fleetRoutes }
+const MADE_BY = { rpcDoor, createFunctionsRoutes, createSecretsRoutes, logsRoutes, createTenantsRoutes, usageRoutes, fleetRoutes }
 
 const app = createApp({
   log: NOTHING,

@@ -61,9 +61,10 @@ test('the guard comes before the kill clock, whatever the budget, where the crow
   )
 })
 
-test('an innocent slice is never ended below its budget where up to three want each core, and that was judged rightly', () => {
+test('an innocent slice is never ended below its budget where two want each core, and four for a moment, and that was judged rightly', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 30_000 }), fc.double({ min: 1, max: 3, noNaN: true }), (cpuMs, crowd) => {
+    fc.property(fc.integer({ min: 1, max: 30_000 }), fc.double({ min: 1, max: 4, noNaN: true }), (cpuMs, most) => {
+      const crowd = cpuMs <= 500 ? most : Math.min(2, most)
       expect(guardMs(cpuMs, 900_000, crowd)).toBeGreaterThan(cpuMs * crowd)
     }),
   )

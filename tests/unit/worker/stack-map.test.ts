@@ -85,6 +85,15 @@ describe('a map that is not what it should be', () => {
     for (let at = 0; at < 400; at++) map?.originOf(1, 1_000_000)
     expect(performance.now() - startedAt).toBeLessThan(2_000)
   })
+
+  test('has its places found at once, however many empty lines lie around them', async () => {
+    const map = await crafted(`AAAA${';'.repeat(1_900_000)}AACA;AACA`)
+    expect(map?.originOf(1_900_001, 1)).toEqual({ file: 'index.ts', line: 2, column: 1 })
+    expect(map?.originOf(1_900_002, 7)).toEqual({ file: 'index.ts', line: 3, column: 1 })
+    const startedAt = performance.now()
+    for (let at = 0; at < 1_000; at++) expect(map?.originOf(1_899_000 + at, 1)).toBe(undefined)
+    expect(performance.now() - startedAt).toBeLessThan(1_000)
+  })
 })
 
 describe('a text', () => {
