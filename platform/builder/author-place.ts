@@ -1,6 +1,7 @@
 import { SCRIPT_NAME } from '../../runtime/contract/artifact.ts'
 import { around, type BuildError } from './build-error.ts'
-import type { Upload } from './built.ts'
+import type { Upload, UploadedModule } from './built.ts'
+import { isWasm } from './module-loader.ts'
 
 /** How a frame looks once a worker has put it into the author's places (runtime/worker/stack-map.ts). */
 const FRAME = /^[ \t]+at (?:async )?(?:.* \()?([^()\n]+):(\d{1,9}):(\d{1,9})\)?$/gm
@@ -15,7 +16,7 @@ export function toAuthorPlace(text: string, stack: string, { modules }: Upload):
   let bundled: BuildError | undefined
   for (const [, file = '', line, column] of [...stack.matchAll(FRAME), ...text.matchAll(NOT_PARSED)]) {
     const place = { file, line: Number(line), column: Number(column) }
-    const source = modules.get(file)?.bytes.toString('utf8')
+    const source = textOf(modules.get(file), file)
     if (source === undefined) {
       if (file !== SCRIPT_NAME) bundled ??= { text, ...place }
       continue
@@ -24,4 +25,8 @@ export function toAuthorPlace(text: string, stack: string, { modules }: Upload):
     if (lineText !== undefined) return { text, ...place, lineText: around(lineText, place.column - 1) }
   }
   return bundled ?? { text }
+}
+
+function textOf(module: UploadedModule | undefined, name: string): string | undefined {
+  return module === undefined || isWasm(name, module.type) ? undefined : module.bytes.toString('utf8')
 }

@@ -5,11 +5,12 @@ export type Resolution = { readonly name: string } | { readonly error: string }
 
 const TRIED_ENDINGS = ['', '.ts', '.tsx', '.mts', '.js', '.jsx', '.mjs', '.cjs', '.json', '/index.ts', '/index.tsx', '/index.js', '/index.mjs']
 
-/** What TypeScript projects write in imports, and the file it stands for. */
-const WRITTEN_AS_JS: readonly (readonly [RegExp, readonly string[]])[] = [
+/** What projects write in imports, and the file it stands for. */
+const WRITTEN_OTHERWISE: readonly (readonly [RegExp, readonly string[]])[] = [
   [/\.js$/, ['.ts', '.tsx']],
   [/\.mjs$/, ['.mts']],
   [/\.jsx$/, ['.tsx']],
+  [/\.wasm\?module$/, ['.wasm']],
 ]
 
 const SHOWN_NAMES = 10
@@ -46,5 +47,5 @@ function resolveRelative(specifier: string, importer: string, uploaded: Readonly
 
 function* candidates(path: string): Generator<string> {
   for (const ending of TRIED_ENDINGS) yield path === '.' ? ending.slice(1) : `${path}${ending}`
-  for (const [written, meant] of WRITTEN_AS_JS) if (written.test(path)) for (const ending of meant) yield path.replace(written, ending)
+  for (const [written, meant] of WRITTEN_OTHERWISE) if (written.test(path)) for (const ending of meant) yield path.replace(written, ending)
 }

@@ -8,8 +8,8 @@ export function functionUrl(tenant: string, name: string): string {
 }
 
 export function versionView(entry: VersionEntry): Record<string, unknown> {
-  const { version, sha256, style, limits, sourceBytes, bundleBytes, createdAt } = entry
-  return { version, sha256, style, ...limits, sourceBytes, bundleBytes, createdAt: new Date(createdAt).toISOString() }
+  const { version, sha256, style, limits, wasm = false, sourceBytes, bundleBytes, createdAt } = entry
+  return { version, sha256, style, ...limits, wasm, sourceBytes, bundleBytes, createdAt: new Date(createdAt).toISOString() }
 }
 
 /** `live` is a version number, `null` when nothing is live or several versions share it: then `aliases` tells. */
@@ -53,7 +53,7 @@ export function deployedView({ state, entry, live, env, report, warnings }: Depl
     bundleBytes: entry.bundleBytes,
     style: entry.style,
     live: live.moved ? { moved: true, version: entry.version } : { moved: false, reason: live.reason, targets: liveTargets(state) },
-    settings: { ...entry.limits, env, access, maxConcurrency: maxConcurrency ?? null, idempotent },
+    settings: { ...entry.limits, wasm: entry.wasm ?? false, env, access, maxConcurrency: maxConcurrency ?? null, idempotent },
     report,
     warnings,
     ...(live.moved || liveTargets(state).length > 0 ? {} : { hint: `nothing is live yet: PUT …/aliases/${LIVE} {"version": ${entry.version}}` }),

@@ -28,6 +28,7 @@ import { publishDataAddress } from './data-address.ts'
 import { openDataServer, reachableHost } from './data-server.ts'
 import { fleetRoutes } from './fleet-routes.ts'
 import { createFunctionsRoutes } from './functions-routes.ts'
+import { HeldBodies } from './held-bodies.ts'
 import { createInvoke } from './invoke.ts'
 import { createLoadOnce } from './load-once.ts'
 import { logsRoutes } from './logs-routes.ts'
@@ -102,6 +103,7 @@ export async function openGateway({
   const builder = releases.use(createBuilder({ log }))
 
   const open = new OpenInvocations()
+  const bodies = new HeldBodies()
   const invoke = createInvoke({ gatewayId, lane: submitter, open, answered: metrics.invoked })
   const nested = createNestedInvoke({ open, functions, invoke })
   const data = releases.adopt(await openDataServer({ dataDir, open, nested, host: remoteWorkers ? reachableHost(host) : undefined, onError }), (it) =>
@@ -121,9 +123,9 @@ export async function openGateway({
     log,
     keys,
     tenants,
-    urlDoor: urlDoor({ functions, keys, invoke }),
+    urlDoor: urlDoor({ functions, keys, invoke, bodies }),
     routes: [
-      rpcDoor({ functions, invoke }),
+      rpcDoor({ functions, invoke, bodies }),
       createFunctionsRoutes({ registry, builder, loadOnce: createLoadOnce({ gatewayId, submit: (submission) => submitter.submit(submission) }) }),
       createSecretsRoutes({ registry, secretsKey }),
       logsRoutes({ functions, logs, openReader: () => new FunctionLog({ url: laneUrl, onError }) }),

@@ -4,13 +4,12 @@ import { type GatewayEnv, hasScope, needScope } from './caller.ts'
 import { depthOf } from './depth.ts'
 import { readWholeBody } from './event-body.ts'
 import { noSuchFunction } from './functions-here.ts'
-import type { Invoke } from './invoke.ts'
 import { Problem } from './problem.ts'
 import { sendAnswer } from './send-answer.ts'
-import type { Functions } from './url-door.ts'
+import type { UrlDoorDeps } from './url-door.ts'
 
 /** `POST /v1/functions/{name}/invocations`: JSON event in, JSON result out. */
-export function rpcDoor({ functions, invoke }: { functions: Functions; invoke: Invoke }): Hono<GatewayEnv> {
+export function rpcDoor({ functions, invoke, bodies }: Omit<UrlDoorDeps, 'keys'>): Hono<GatewayEnv> {
   return new Hono<GatewayEnv>().post('/functions/:name/invocations', async (c) => {
     const caller = needScope(c, 'invoke')
     const name = c.req.param('name')
@@ -26,7 +25,7 @@ export function rpcDoor({ functions, invoke }: { functions: Functions; invoke: I
       })
     }
     const depth = depthOf(c.env.incoming)
-    const body = await readWholeBody(c.env.incoming)
+    const body = await readWholeBody(c.env.incoming, bodies.holderFor(caller.tenant, c.env.outgoing))
     checkJson(body)
     const call = invoke(target, { trigger: 'rpc', event: { door: 'rpc', headers: [] }, body, depth })
     return await sendAnswer(c.env, call, { owner: hasScope(caller, 'read') })

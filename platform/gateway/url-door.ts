@@ -7,6 +7,7 @@ import { type Caller, type GatewayEnv, hasScope } from './caller.ts'
 import { depthOf } from './depth.ts'
 import { readStreamableBody, readWholeBody } from './event-body.ts'
 import { noSuchFunction } from './functions-here.ts'
+import type { HeldBodies } from './held-bodies.ts'
 import type { Invoke } from './invoke.ts'
 import { isPassedOn } from './pass-on.ts'
 import { Problem } from './problem.ts'
@@ -21,13 +22,14 @@ export interface UrlDoorDeps {
   readonly functions: Functions
   readonly keys: Keys
   readonly invoke: Invoke
+  readonly bodies: HeldBodies
 }
 
 const PATH = /^\/fn\/([^/?]+)\/([^/?]+)([^?]*)(\?.*)?$/
 const HOST = /^[A-Za-z0-9.\-_:[\]]{1,255}$/
 
 /** `ANY /fn/{tenant}/{name}/{path…}`: the function's own URL. */
-export function urlDoor({ functions, keys, invoke }: UrlDoorDeps): Hono<GatewayEnv> {
+export function urlDoor({ functions, keys, invoke, bodies }: UrlDoorDeps): Hono<GatewayEnv> {
   return new Hono<GatewayEnv>().all('/fn/*', async (c) => {
     const { incoming } = c.env
     const [, tenant = '', name = '', path = '', query = ''] = PATH.exec(incoming.url ?? '') ?? []
@@ -50,7 +52,8 @@ export function urlDoor({ functions, keys, invoke }: UrlDoorDeps): Hono<GatewayE
 
     const depth = depthOf(incoming)
     const prefix = `/fn/${tenant}/${name}`
-    const body = await (target.style === 'fetch' ? readStreamableBody(incoming) : readWholeBody(incoming))
+    const hold = bodies.holderFor(tenant, c.env.outgoing)
+    const body = await (target.style === 'fetch' ? readStreamableBody(incoming, hold) : readWholeBody(incoming, hold))
     const host = HOST.test(incoming.headers.host ?? '') ? (incoming.headers.host as string) : 'localhost'
     const proto = (incoming.socket as { encrypted?: boolean }).encrypted === true ? 'https' : 'http'
     const headers = passedOn(incoming, await bearsPlatformKey(incoming, keys))

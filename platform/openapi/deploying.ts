@@ -37,7 +37,8 @@ Settings that are left out are inherited from the version \`live\` points to. Th
       'multipart/form-data': {
         schema: {
           type: 'object',
-          description: 'Each part is a module, named by its path, such as `lib/greet.ts`; imports between them are relative.',
+          description:
+            'Each part is a module, named by its path, such as `lib/greet.ts`; imports between them are relative. A `.wasm` part is a `WebAssembly.Module` to who imports it, with the setting `wasm`.',
           properties: {
             metadata: {
               allOf: [ref('Settings')],
@@ -67,7 +68,7 @@ export const CONFIGURE: Operation = v1Operation({
   operationId: 'configureFunction',
   summary: 'Change settings',
   description:
-    'Settings of the function (`access`, `maxConcurrency`, `idempotent`) act at once. Settings of a version (`memoryMb`, `timeoutMs`, `concurrency`, `style`, `env`) make a new version of the code that is live: it is loaded like an upload, and `deployed` in the answer tells of it.',
+    'Settings of the function (`access`, `maxConcurrency`, `idempotent`) act at once. Settings of a version (`memoryMb`, `timeoutMs`, `concurrency`, `style`, `wasm`, `env`) make a new version of the code that is live: it is loaded like an upload, and `deployed` in the answer tells of it.',
   scope: 'deploy',
   parameters: [FUNCTION_NAME],
   requestBody: {

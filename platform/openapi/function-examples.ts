@@ -1,4 +1,4 @@
-const LIMITS = { memoryMb: 128, timeoutMs: 5_000, concurrency: 16 }
+const LIMITS = { memoryMb: 128, timeoutMs: 5_000, concurrency: 16, wasm: false }
 const SHA256 = '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef'
 const SIZES = { sourceBytes: 312, bundleBytes: 447 }
 const ACCESS = { access: 'private', maxConcurrency: null, idempotent: false }

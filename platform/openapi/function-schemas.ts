@@ -7,6 +7,7 @@ const LIMITS = {
   memoryMb: integer('MiB of one sandbox.', { enum: MEMORY_MB_CHOICES }),
   timeoutMs: integer('Wall-clock time of one call.'),
   concurrency: integer('Calls one sandbox carries at once.', { minimum: 1, maximum: MAX_CONCURRENCY }),
+  wasm: flag('Whether it has WebAssembly.'),
 }
 
 const OF_THE_FUNCTION = {

@@ -76,7 +76,10 @@ export const PROBLEMS = {
   lane_unreachable: problem(503, 'The queue cannot be reached. Nothing was accepted, so it is safe to try again.'),
   ledger_unavailable: problem(503, 'The ledger does not answer. No record is lost; calls and deploys go on.'),
   lost: problem(503, 'The worker failed while it had the call. `started` tells whether it may have run in part; nothing is billed.'),
-  overloaded: problem(503, 'The function’s queue is full. Nothing was accepted, so it is safe to try again.'),
+  overloaded: problem(
+    503,
+    'The function’s queue is full, or too many bytes of its callers are held. Nothing was accepted, so it is safe to try again.',
+  ),
 
   exceeded_wall: problem(
     [422, 504],

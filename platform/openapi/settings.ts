@@ -10,6 +10,7 @@ const OF_THE_VERSION: Readonly<Record<string, Schema>> = {
     maximum: MAX_CONCURRENCY,
   }),
   style: text('How the module takes its calls. Default: found by looking at its exports.', { enum: ['fetch', 'event', 'lambda'] }),
+  wasm: flag('Whether it has WebAssembly; `memoryMb` bounds its memories and its heap together. Default `false`.'),
 }
 
 const OF_THE_FUNCTION: Readonly<Record<string, Schema>> = {

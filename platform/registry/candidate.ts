@@ -59,7 +59,7 @@ interface Given {
 export function draftCandidate(request: BeginRequest, { versionId, version, base, secrets, now }: Given): Candidate {
   const { tenant, name, code, change } = request
   const settings = inheritVersion(change.version, base)
-  const { style, concurrency, env } = settings
+  const { style, concurrency, wasm, env } = settings
   const sourceMap = sourceMapOf(code)
   const draft: VersionDraft = {
     versionId,
@@ -68,6 +68,7 @@ export function draftCandidate(request: BeginRequest, { versionId, version, base
     sourceBytes: code.sourceBytes,
     bundleBytes: code.bundleBytes,
     asked: { ...(style && { style }), ...(concurrency !== undefined && { concurrency }) },
+    ...(wasm && { wasm }),
     createdAt: now,
   }
   const { sha256, sourceMapSha256 } = draft
@@ -80,6 +81,7 @@ export function draftCandidate(request: BeginRequest, { versionId, version, base
     ...(sourceMapSha256 && { sourceMapSha256 }),
     style,
     limits: limitsFor(settings, undefined),
+    ...(wasm && { wasm }),
     env,
   }
   return { request, record, settings, draft, secrets }

@@ -182,7 +182,7 @@ export class FunctionRegistry {
     if (!entry) return undefined
     const record = await this.readVersion(entry.versionId)
     const { memoryMb, timeoutMs } = entry.limits
-    return { memoryMb, timeoutMs, concurrency: entry.asked.concurrency, style: entry.asked.style, env: record?.env ?? {} }
+    return { memoryMb, timeoutMs, concurrency: entry.asked.concurrency, style: entry.asked.style, wasm: entry.wasm ?? false, env: record?.env ?? {} }
   }
 
   async #readState(tenant: string, name: string): Promise<FunctionState | undefined> {

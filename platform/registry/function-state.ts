@@ -18,6 +18,8 @@ export interface VersionEntry {
   readonly limits: Limits
   /** What the author set, as against what was found: only this is inherited. */
   readonly asked: { readonly style?: HandlerStyle; readonly concurrency?: number }
+  /** It has WebAssembly. Absent: not. */
+  readonly wasm?: boolean
   /** Milliseconds since 1970. */
   readonly createdAt: number
 }

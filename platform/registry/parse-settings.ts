@@ -33,9 +33,10 @@ const READERS: Readonly<Record<string, (value: unknown, field: string) => unknow
   timeoutMs: (value, field) => integer(value, field, 1, MAX_TIMEOUT_MS),
   concurrency: (value, field) => integer(value, field, 1, MAX_CONCURRENCY),
   style: (value, field) => (isHandlerStyle(value) ? value : refuse(field, 'one of fetch, event, lambda', value)),
+  wasm: flag,
   access: (value, field) => oneOf(value, ['private', 'public'], field),
   maxConcurrency: (value, field) => integer(value, field, 0, MAX_FUNCTION_CONCURRENCY),
-  idempotent: (value, field) => (typeof value === 'boolean' ? value : oneOf(value, ['true', 'false'], field) === 'true'),
+  idempotent: flag,
 }
 const OF_THE_FUNCTION = new Set(['access', 'maxConcurrency', 'idempotent'])
 
@@ -111,6 +112,10 @@ function integer(value: unknown, field: string, min: number, max: number): numbe
 function oneOf<T>(value: unknown, allowed: readonly T[], field: string): T {
   if (!allowed.includes(value as T)) refuse(field, `one of ${allowed.join(', ')}`, value)
   return value as T
+}
+
+function flag(value: unknown, field: string): boolean {
+  return typeof value === 'boolean' ? value : oneOf(value, ['true', 'false'], field) === 'true'
 }
 
 function toNumber(value: unknown): unknown {

@@ -12,6 +12,8 @@ export interface VersionSettings {
   readonly concurrency: number | undefined
   /** `undefined`: found by looking at the module's exports. */
   readonly style: HandlerStyle | undefined
+  /** Whether it has WebAssembly. */
+  readonly wasm: boolean
   readonly env: Readonly<Record<string, string>>
 }
 
@@ -31,6 +33,7 @@ export interface SettingsChange {
     readonly timeoutMs?: number | null
     readonly concurrency?: number | null
     readonly style?: HandlerStyle | null
+    readonly wasm?: boolean | null
     /** Merged over the inherited names; `null` removes one. */
     readonly env?: Readonly<Record<string, string | null>>
   }
@@ -52,6 +55,7 @@ export function inheritVersion(change: SettingsChange['version'], base: VersionS
     timeoutMs: pick(change.timeoutMs, base?.timeoutMs) ?? DEFAULT_TIMEOUT_MS,
     concurrency: pick(change.concurrency, base?.concurrency),
     style: pick(change.style, base?.style),
+    wasm: pick(change.wasm, base?.wasm) ?? false,
     env: mergeEnv(base?.env ?? {}, change.env ?? {}),
   }
 }

@@ -1,13 +1,10 @@
 import type { FromCell, SliceEnd, ToCell } from '../contract/cell-frames.ts'
 import { encodeFrame, type Frame } from '../contract/frame.ts'
-import { DEFAULT_MEMORY_MB } from '../contract/limits.ts'
 import { Holdings } from './holdings.ts'
 import { LocalSlice, needsLocalAnswers } from './local-slice.ts'
 import type { CpuMeter } from './meter.ts'
 import { type Code, Sandbox, type SandboxParts, type SliceResult } from './sandbox.ts'
 
-/** Ready sandboxes of the default size, so that a cold start is a binding and not a birth. */
-const BLANKS = 2
 /** A turn that has taken this long hands over what it has; short slices share one write. */
 const FLUSH_AFTER_MS = 2
 /** Reading heap statistics costs as much as a short slice: now and then is enough. */
@@ -17,6 +14,8 @@ const THREADS_OF_LOCAL_CALLS = 2
 
 export interface CellDeps {
   readonly parts: SandboxParts
+  /** Sandboxes that are kept ready, and the size that they have. */
+  readonly blanks: { readonly count: number; readonly memoryMb: number }
   readonly meter: CpuMeter
   readonly write: (bytes: Buffer) => void
   /** Makes the number of the slice about to run visible to the worker, whatever happens next. */
@@ -83,11 +82,12 @@ export class Cell {
   }
 
   get needsBlanks(): boolean {
-    return !this.#waiting && this.#blanks.length < BLANKS
+    return !this.#waiting && this.#blanks.length < this.#deps.blanks.count
   }
 
   refill(): void {
-    while (this.#blanks.length < BLANKS) this.#blanks.push(new Sandbox(this.#deps.parts, DEFAULT_MEMORY_MB))
+    const { parts, blanks } = this.#deps
+    while (this.#blanks.length < blanks.count) this.#blanks.push(new Sandbox(parts, blanks.memoryMb))
   }
 
   #obey({ head, text, body }: Frame): void {
@@ -137,7 +137,7 @@ export class Cell {
   }
 
   #takeBlank(memoryMb: number): Sandbox {
-    const blank = memoryMb === DEFAULT_MEMORY_MB ? this.#blanks.pop() : undefined
+    const blank = memoryMb === this.#deps.blanks.memoryMb ? this.#blanks.pop() : undefined
     return blank ?? new Sandbox(this.#deps.parts, memoryMb)
   }
 

@@ -1,12 +1,13 @@
 // The cell's process. Bundled to one file (fork → ready: bundle 99 ms and 11 MB, single .ts files 333 ms and 42 MB) and
 // started through the jail with nothing but two descriptors and two paths:
 //
-//     node … cell.js <isolated-vm addon> <prelude snapshot>        fd 3: frames      fd 4: progress file
+//     node … cell.js <isolated-vm addon> <prelude snapshot> [memoryMb of a sandbox with WebAssembly]        fd 3: frames      fd 4: progress file
 import { readFileSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type ivm from 'isolated-vm'
 import { type FromCell, MAX_TO_CELL_BYTES } from '../contract/cell-frames.ts'
 import { encodeFrame, FrameSplitter } from '../contract/frame.ts'
+import { DEFAULT_MEMORY_MB } from '../contract/limits.ts'
 import { dropPrivileges } from '../jail/drop.ts'
 import { ATTACH } from '../prelude/attach.ts'
 import { Cell } from './cell.ts'
@@ -15,8 +16,10 @@ import { Watchdog } from './watchdog.ts'
 
 const FRAMES_FD = 3
 const PROGRESS_FD = 4
+/** Ready sandboxes of the default size, so that a cold start is a binding and not a birth. */
+const BLANKS = 2
 
-const [addonPath, snapshotPath] = process.argv.slice(2) as [string, string]
+const [addonPath, snapshotPath, wasmMb] = process.argv.slice(2) as [string, string, string?]
 const addon = { exports: {} as { ivm: typeof ivm } }
 process.dlopen(addon, addonPath)
 const bytes = readFileSync(snapshotPath)
@@ -33,7 +36,8 @@ process.env.UV_THREADPOOL_SIZE = '1'
 const progress = Buffer.alloc(4)
 let refill: NodeJS.Immediate | undefined
 const cell = new Cell({
-  parts: { ivm: addon.exports.ivm, snapshot, attach: ATTACH, watchdog: new Watchdog(addon.exports.ivm) },
+  parts: { ivm: addon.exports.ivm, snapshot, attach: ATTACH, wasm: wasmMb !== undefined, watchdog: new Watchdog(addon.exports.ivm) },
+  blanks: wasmMb === undefined ? { count: BLANKS, memoryMb: DEFAULT_MEMORY_MB } : { count: 1, memoryMb: Number(wasmMb) },
   meter: new CpuMeter(() => {
     const { user, system } = process.cpuUsage()
     return (user + system) / 1_000

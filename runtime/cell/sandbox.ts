@@ -40,8 +40,10 @@ export type CachedScript = ivm.Script & { readonly cachedData?: ivm.ExternalCopy
 export interface SandboxParts {
   readonly ivm: typeof ivm
   readonly snapshot: ivm.ExternalCopy<ArrayBuffer>
-  /** Source of a function body that gets `post` as $0 and returns the guest's entry (runtime/prelude/attach.ts). */
+  /** Source of a function body that gets `post` as $0 and `wasm` as $1 and returns the guest's entry (runtime/prelude/attach.ts). */
   readonly attach: string
+  /** Functions get WebAssembly: this cell was started to hold it to a limit. */
+  readonly wasm: boolean
   readonly watchdog: Watchdog
 }
 
@@ -82,7 +84,7 @@ export class Sandbox {
     const post = new parts.ivm.Callback((kind: unknown, call: unknown, text: unknown, body: unknown, extra: unknown) =>
       this.#receive(kind, call, text, body, extra),
     )
-    this.#entry = this.#context.evalClosureSync(parts.attach, [post], { result: { reference: true }, filename: 'platform:attach' })
+    this.#entry = this.#context.evalClosureSync(parts.attach, [post, parts.wasm], { result: { reference: true }, filename: 'platform:attach' })
   }
 
   /** Binds a blank sandbox to a version: one slice, in which the module's top level runs. */

@@ -45,6 +45,7 @@ export class Watchdog {
     const deadline = (Date.now() + guardMs) | 0
     Atomics.store(this.#words, WATCHED, id)
     Atomics.store(this.#words, DEADLINE, deadline)
+    Atomics.store(this.#words, SLICES, this.#slices)
     Atomics.store(this.#words, ARMED, this.#slices)
     if (((Atomics.load(this.#words, WAKES_AT) - deadline) | 0) > 0) this.#ring()
   }
@@ -75,16 +76,24 @@ const WATCHED = 3
 const DEADLINE = 4
 /** When the watching thread will look by itself. */
 const WAKES_AT = 5
-const WORDS = 6
+/** Counts slices: tells a cell that does nothing from one between two slices. */
+const SLICES = 6
+const WORDS = 7
 
 const NONE = 0
 const FIRED = -1
 
-/** A slice that is over leaves its deadline behind: the thread wakes, finds it gone, and sleeps on. */
+/**
+ * A slice that is over leaves its deadline behind: the thread wakes, finds it gone, and sleeps on. Between two slices of a busy
+ * cell it sleeps shortly: with nothing to wake for, the next slice would have to wake it, and so every slice (100 µs of CPU each).
+ * Only a cell that has done nothing since it last looked lets it sleep until it is called.
+ */
 const WATCH = `'use strict'
 const words = $0
 const isolates = new Map()
 const DAY_MS = 86400000
+const BETWEEN_SLICES_MS = 40
+let seen = -1
 return {
   add(id, isolate) {
     for (const [known, { isDisposed }] of isolates) if (isDisposed) isolates.delete(known)
@@ -98,8 +107,12 @@ return {
       const slice = Atomics.load(words, ${ARMED})
       const id = Atomics.load(words, ${WATCHED})
       const now = Date.now()
-      let waitMs = DAY_MS
-      if (slice > 0) {
+      let waitMs
+      if (slice <= 0) {
+        const slices = Atomics.load(words, ${SLICES})
+        waitMs = slices === seen ? DAY_MS : BETWEEN_SLICES_MS
+        seen = slices
+      } else {
         waitMs = (Atomics.load(words, ${DEADLINE}) - now) | 0
         if (waitMs <= 0) {
           if (Atomics.compareExchange(words, ${ARMED}, slice, ${FIRED}) === slice) try { isolates.get(id).dispose() } catch {}

@@ -24,6 +24,8 @@ export interface FunctionVersion {
   /** `undefined` while the version is still being loaded for the first time. */
   readonly style: HandlerStyle | undefined
   readonly limits: Limits
+  /** It has WebAssembly, for which it runs in cells of its own. Absent: not. */
+  readonly wasm?: boolean
   /** Plain settings, handed to the function as `env`. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -53,6 +55,7 @@ export function parseFunctionVersion(value: unknown): FunctionVersion {
   if (record.style !== undefined && !isHandlerStyle(record.style)) {
     throw new ContractError('style', record.style, '"fetch", "event" or "lambda"')
   }
+  if (record.wasm !== undefined && typeof record.wasm !== 'boolean') throw new ContractError('wasm', record.wasm, 'true or false')
   const limits = asObject(record.limits, 'limits')
   const env: Record<string, string> = Object.create(null)
   for (const [name, text] of Object.entries(asObject(record.env ?? {}, 'env'))) env[name] = asString(text, `env.${name}`)
@@ -69,6 +72,7 @@ export function parseFunctionVersion(value: unknown): FunctionVersion {
       timeoutMs: asInteger(limits.timeoutMs, 'limits.timeoutMs', 1, MAX_TIMEOUT_MS),
       concurrency: asInteger(limits.concurrency, 'limits.concurrency', 1, MAX_CONCURRENCY),
     }),
+    ...(record.wasm === true ? { wasm: true } : {}),
     env: Object.freeze(env),
   })
 }

@@ -1,13 +1,17 @@
 import type { Invocation } from '../contract/invocation.ts'
 import { type HostReply, MAX_CHUNK_BYTES, MAX_OPEN_HOST_CALLS } from '../contract/messages.ts'
 import { type HostAnswer, HostError, type HostOperation, type HostSpending } from './operation.ts'
+import { breakOff } from './pipe-operations.ts'
 import type { Pipes } from './pipes.ts'
+import type { TenantBytes } from './tenant-bytes.ts'
 
 export interface HostCallsOptions {
   readonly operations: ReadonlyMap<string, HostOperation>
   readonly invocation: Invocation
   readonly leftMs: () => number
   readonly pipes: Pipes
+  /** Of the whole worker. */
+  readonly tenantBytes: TenantBytes
   /** Hands an answer back to the function. */
   readonly settle: (number: number, reply: string, body: Buffer) => void
   /** An operation failed in a way that it does not tell the function about. */
@@ -62,13 +66,27 @@ export class HostCalls implements Disposable {
       )
       return
     }
-    const { invocation, pipes, leftMs } = this.#options
+    const { invocation, pipes, leftMs, tenantBytes } = this.#options
+    try {
+      tenantBytes.take(invocation.tenant, body.length)
+    } catch (error) {
+      // Whoever waits for the rest of that pipe would wait for ever.
+      if (call.op === 'write') breakOff(call.args, pipes)
+      this.#refuse(number, (error as Error).name, (error as Error).message)
+      return
+    }
     const controller = new AbortController()
     this.#open.set(number, controller)
     // Not a view of the chunk it came in: an operation may hold it for long.
     const bytes = body.length === 0 ? EMPTY : Buffer.from(body)
     const context = { invocation, number, signal: controller.signal, leftMs: leftMs(), pipes, spent: this.spent }
-    void this.#run(call.op, controller, number, () => operation(call.args, bytes, context))
+    void this.#run(call.op, controller, number, async () => {
+      try {
+        return await operation(call.args, bytes, context)
+      } finally {
+        tenantBytes.give(invocation.tenant, bytes.length)
+      }
+    })
   }
 
   async #run(op: string, controller: AbortController, number: number, run: () => Promise<HostAnswer>): Promise<void> {

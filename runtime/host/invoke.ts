@@ -8,6 +8,7 @@ import { sourceOf } from './node-pipes.ts'
 import { type HostContext, HostError, type HostOperation } from './operation.ts'
 import type { ByteSource } from './pipes.ts'
 import { countSubrequest } from './subrequests.ts'
+import type { TenantBytes } from './tenant-bytes.ts'
 import { UploadBody } from './upload-body.ts'
 
 /** The way to the gateway that waits for the caller (data/data-client.ts). */
@@ -26,14 +27,23 @@ export type InvokeBeside = (
  * call's body) or `stream` (it is written to the call's pipe, and held whole here). Answers `{head}`, a ReplyHead, whose body
  * is read from the call's pipe, or is in the answer (`done`), or `{failed: {code, detail}}`. What the gateway knows of the caller it does not ask the caller.
  */
-export function createInvoke(invokeBeside: InvokeBeside): HostOperation {
+export function createInvoke(invokeBeside: InvokeBeside, tenantBytes: TenantBytes): HostOperation {
   return async (args, body, context) => {
     const { nested, event, bodyKind } = parseInvoke(args, context)
     countSubrequest(context, 'Cannot invoke')
-    const whole = bodyKind === 'stream' ? await collect(context) : body
-    const { head, first, bytes } = await invokeBeside(context.invocation.gateway, nested, event, whole, context.signal).catch(() => {
-      throw new HostError('Error', `Cannot invoke ${nested.name}: the platform did not answer`)
-    })
+    const { gateway, tenant } = context.invocation
+    let held = 0
+    const hold = (length: number): void => {
+      tenantBytes.take(tenant, length)
+      held += length
+    }
+    const ask = async (): ReturnType<InvokeBeside> => {
+      const whole = bodyKind === 'stream' ? await collect(context, hold) : body
+      return await invokeBeside(gateway, nested, event, whole, context.signal).catch(() => {
+        throw new HostError('Error', `Cannot invoke ${nested.name}: the platform did not answer`)
+      })
+    }
+    const { head, first, bytes } = await ask().finally(() => tenantBytes.give(tenant, held))
     if (head.kind !== 'returned') {
       bytes.destroy()
       return { value: { failed: failureOf(head, nested.name) } }
@@ -70,7 +80,7 @@ function parseInvoke(args: unknown, context: HostContext): { nested: NestedInvoc
   return { nested, event, bodyKind: body }
 }
 
-async function collect({ pipes, number }: HostContext): Promise<Buffer> {
+async function collect({ pipes, number }: HostContext, hold: (bytes: number) => void): Promise<Buffer> {
   const upload = new UploadBody()
   pipes.addSink(number, upload)
   const gathered = new GatheredBytes()
@@ -79,6 +89,7 @@ async function collect({ pipes, number }: HostContext): Promise<Buffer> {
       if (gathered.length + piece.length > MAX_BUFFERED_BODY_BYTES) {
         throw new HostError('RangeError', `Cannot invoke: the event may have up to ${MAX_BUFFERED_BODY_BYTES} bytes (fixed for all functions)`)
       }
+      hold(piece.length)
       gathered.add(piece)
     }
   } finally {

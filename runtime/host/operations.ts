@@ -5,6 +5,7 @@ import { createKv } from './kv.ts'
 import type { HostOperation } from './operation.ts'
 import { pipeOperations } from './pipe-operations.ts'
 import { redisEntries } from './redis-entries.ts'
+import { TenantBytes } from './tenant-bytes.ts'
 
 export interface OperationsOptions {
   readonly laneUrl: string
@@ -15,12 +16,25 @@ export interface OperationsOptions {
   readonly onError: (error: Error) => void
 }
 
+export interface Operations extends Disposable {
+  readonly operations: ReadonlyMap<string, HostOperation>
+  /** What all of them hold for each tenant. */
+  readonly tenantBytes: TenantBytes
+}
+
 /** Everything a worker does on behalf of functions: the page that lists their "system calls". */
-export function openOperations(options: OperationsOptions): { readonly operations: ReadonlyMap<string, HostOperation> } & Disposable {
+export function openOperations(options: OperationsOptions): Operations {
+  const tenantBytes = new TenantBytes()
   const kv = createKv(options)
   const fetch = createFetch({ allow: options.egressAllow, deny: redisEntries([options.laneUrl, options.storeUrl]) })
   return {
-    operations: new Map([...pipeOperations, ...Object.entries(kv.operations), ['fetch', fetch], ['invoke', createInvoke(options.invokeBeside)]]),
+    tenantBytes,
+    operations: new Map([
+      ...pipeOperations,
+      ...Object.entries(kv.operations),
+      ['fetch', fetch],
+      ['invoke', createInvoke(options.invokeBeside, tenantBytes)],
+    ]),
     [Symbol.dispose]() {
       kv.close()
       fetch[Symbol.dispose]()

@@ -1,5 +1,6 @@
 import { MAX_CHUNK_BYTES } from '../contract/messages.ts'
 import { type HostContext, HostError, type HostOperation } from './operation.ts'
+import type { Pipes } from './pipes.ts'
 
 /** `read`, `write`, `end` and `cancel`: the same for every pipe, whatever is at its other end. */
 export const pipeOperations: readonly (readonly [string, HostOperation])[] = [
@@ -52,6 +53,13 @@ function sinkOf(args: unknown, { pipes }: HostContext): NonNullable<ReturnType<H
   const sink = pipes.sink(pipeOf(args))
   if (sink === undefined) throw new HostError('TypeError', 'Cannot write: nobody takes these bytes any more')
   return sink
+}
+
+/** A piece of that pipe was refused: what comes after it must not be taken for the whole. `args`: of the `write`. */
+export function breakOff(args: unknown, pipes: Pipes): void {
+  const pipe = (args as { pipe?: unknown } | null)?.pipe as number
+  pipes.sink(pipe)?.abort()
+  pipes.dropSink(pipe)
 }
 
 function pipeOf(args: unknown): number {

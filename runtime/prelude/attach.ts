@@ -7,13 +7,14 @@ export const ATTACH_GLOBAL = '__isolaneAttach'
 /**
  * Body of the closure that the host evaluates once in each fresh context:
  *
- *     context.evalClosureSync(ATTACH, [post], { result: { reference: true } })
+ *     context.evalClosureSync(ATTACH, [post, wasm], { result: { reference: true } })
  *
- * Takes the host's `post`, returns the guest's `entry(kind, call, text, body, extra)`. Everything that a snapshot
+ * Takes the host's `post` and whether the function may have WebAssembly, which only a cell of its own can
+ * hold to a limit; returns the guest's `entry(kind, call, text, body, extra)`. Everything that a snapshot
  * does not carry (the removals, names that appear only after it is restored) happens behind this one call.
  */
 export const ATTACH = `'use strict';
 const attach = globalThis.${ATTACH_GLOBAL};
 if (typeof attach !== 'function') throw new TypeError('Cannot attach: this context has no prelude, or has been attached before');
 delete globalThis.${ATTACH_GLOBAL};
-return attach($0);`
+return attach($0, $1);`

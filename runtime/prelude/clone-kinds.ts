@@ -68,6 +68,13 @@ for (const name of [
   'Navigator',
   'Generator',
   'AsyncGenerator',
+  'WebAssembly.Module',
+  'WebAssembly.Instance',
+  'WebAssembly.Memory',
+  'WebAssembly.Table',
+  'WebAssembly.Global',
+  'WebAssembly.Tag',
+  'WebAssembly.Exception',
 ])
   UNCLONEABLE_TAGS.set(`[object ${name}]`, true)
 

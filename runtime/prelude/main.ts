@@ -84,8 +84,8 @@ define(globalThis, 'console', console, false)
 installGlobalTarget()
 
 /** Once per context, after a snapshot was restored. See attach.ts. */
-function attach(post: Post): typeof entry {
-  seal()
+function attach(post: Post, wasm: boolean): typeof entry {
+  seal(wasm)
   captureLatePrimordials()
   startClock()
   attachPost(post)

@@ -1,11 +1,14 @@
 import { type AnyFunction, define, objectDefineProperty } from './primordials.ts'
+import { fitWebAssembly } from './web-assembly.ts'
 
-/** Cannot be metered, or give back shared memory; they reappear with every restored snapshot. */
-const REMOVED = ['WebAssembly', 'SharedArrayBuffer', 'Atomics', 'eval'] as const
+/** Cannot be metered here, or give back shared memory; they reappear with every restored snapshot. */
+const REMOVED = ['SharedArrayBuffer', 'Atomics', 'eval'] as const
 
-/** Takes away what a function must not have. Runs once in each context, before any user code. */
-export function seal(): void {
+/** Takes away what a function must not have. Runs once in each context, before any user code. `wasm`: as attach.ts says. */
+export function seal(wasm: boolean): void {
   for (const name of REMOVED) Reflect.deleteProperty(globalThis, name)
+  if (wasm) fitWebAssembly()
+  else Reflect.deleteProperty(globalThis, 'WebAssembly')
   sealFunctionConstructors()
   define(globalThis, 'FinalizationRegistry', InertFinalizationRegistry, false)
 }

@@ -17,7 +17,12 @@ export function thrownErrorText(thrown: unknown): string {
   const message = read(thrown, 'message')
   const stack = read(thrown, 'stack')
   if (message === undefined && stack === undefined) return errorText('NonError', inspect(thrown, MAX_MESSAGE_CHARS), '')
-  return errorText(name ?? 'Error', message ?? '', stack ?? '')
+  return errorText(name ?? 'Error', withHelp(name, message ?? ''), stack ?? '')
+}
+
+/** The one name that is missing only until its author asks for it. */
+function withHelp(name: string | undefined, message: string): string {
+  return name === 'ReferenceError' && message === 'WebAssembly is not defined' ? `${message}: it is off; upload the function with wasm=true` : message
 }
 
 export function errorText(name: string, message: string, stack: string): string {

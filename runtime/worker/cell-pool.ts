@@ -8,7 +8,9 @@ import { endLeftovers } from '../jail/leftovers.ts'
 import type { MemoryGroups } from '../jail/memory-group.ts'
 import { Cell } from './cell.ts'
 import { type CellExit, CellProcess } from './cell-process.ts'
+import { type CellLoad, chooseCell, shortestQueue } from './choose-cell.ts'
 import { Crowding, runnableProcesses } from './crowding.ts'
+import { OrderedCells } from './ordered-cells.ts'
 import { PenaltyBox } from './penalty-box.ts'
 
 export interface CellPoolOptions {
@@ -29,6 +31,8 @@ const MAX_SANDBOXES_PER_CELL = 200
 /** A function whose slices take this long on average gets a cell of its own, so that its siblings do not wait behind it. */
 const HEAVY_SLICE_MS = 20
 const RESPAWN_DELAY_MS = 200
+const REFILL_DELAY_MS = 500
+const CORES = availableParallelism()
 
 /** All cell processes of a worker: blank ones waiting, bound ones by tenant. */
 export class CellPool {
@@ -41,9 +45,17 @@ export class CellPool {
   readonly #penaltyBox = new PenaltyBox()
   readonly #crowding = new Crowding(
     runnableProcesses(() => performance.now()),
-    availableParallelism(),
+    CORES,
     () => performance.now(),
   )
+  readonly #ordered = new OrderedCells({
+    respawnDelayMs: RESPAWN_DELAY_MS,
+    spawn: (wasmMb, onReady, onExit) =>
+      this.#start(wasmMb, onReady, (gone, exit) => {
+        onExit(gone)
+        this.#exited(gone, exit)
+      }),
+  })
   #closed = false
 
   constructor(options: CellPoolOptions) {
@@ -76,22 +88,38 @@ export class CellPool {
 
   #pick(version: FunctionVersion, now: number): Cell | undefined {
     const key = functionKey(version.tenant, version.name)
-    const alone = this.#isHeavy(key) || this.#penaltyBox.confines(key, now) ? key : undefined
-    let free: Cell | undefined
-    let leastBusy: Cell | undefined
+    const wasmKey = wasmKeyOf(version)
+    const alone = wasmKey ?? (this.#isHeavy(key) || this.#penaltyBox.confines(key, now) ? key : undefined)
+    const maxSandboxes = wasmKey === undefined ? MAX_SANDBOXES_PER_CELL : 1
+    const blankIsReady = wasmKey === undefined ? this.#blanks.length > 0 : this.#ordered.isReady(wasmKey)
+    const candidates: (CellLoad & { readonly cell: Cell })[] = []
     for (const cell of this.#cells.values()) {
       if (cell.tenant !== version.tenant || cell.onlyFor !== alone || !cell.process.alive) continue
-      if (leastBusy === undefined || cell.process.unanswered < leastBusy.process.unanswered) leastBusy = cell
-      if (cell.isBusy(now)) continue
-      if (cell.sandboxFor(version) !== undefined) return cell
-      if (cell.sandboxes.size < MAX_SANDBOXES_PER_CELL) free ??= cell
+      candidates.push({
+        cell,
+        runningForMs: cell.process.runningForMs(now),
+        unanswered: cell.process.unanswered,
+        isWarm: cell.sandboxFor(version) !== undefined,
+        hasRoom: cell.sandboxes.size < maxSandboxes,
+      })
     }
-    if (free !== undefined) return free
-    if (this.#cells.size >= MAX_CELLS && leastBusy !== undefined) return leastBusy
-    return this.#bind(version.tenant, alone, now)
+    const chosen = chooseCell(candidates, blankIsReady, candidates.length < CORES)
+    if (typeof chosen === 'object') return chosen.cell
+    if (this.#cells.size >= MAX_CELLS) {
+      const least = shortestQueue(candidates)
+      if (least !== undefined) return least.cell
+    }
+    if (chosen !== 'blank') return undefined
+    const process = wasmKey === undefined ? this.#takeBlank() : this.#ordered.take(wasmKey)
+    return process === undefined ? undefined : this.#bind(process, version.tenant, alone, now)
   }
 
-  whenReady(callback: () => void): void {
+  whenReady(version: FunctionVersion, callback: () => void): void {
+    const wasmKey = wasmKeyOf(version)
+    if (wasmKey !== undefined) {
+      this.#ordered.want(wasmKey, version.limits.memoryMb, callback)
+      return
+    }
     this.#waiting.push(callback)
     this.#refill()
   }
@@ -130,6 +158,7 @@ export class CellPool {
 
   close(): void {
     this.#closed = true
+    this.#ordered.close()
     for (const process of [...this.#cells.keys(), ...this.#blanks, ...this.#starting]) process.kill('stop')
   }
 
@@ -142,10 +171,13 @@ export class CellPool {
     return (this.#sliceMs.get(key) ?? 0) > HEAVY_SLICE_MS
   }
 
-  #bind(tenant: string, onlyFor: string | undefined, now: number): Cell | undefined {
-    const process = this.#blanks.shift()
-    this.#refill()
-    if (process === undefined) return undefined
+  #takeBlank(): CellProcess | undefined {
+    // Later: its start would take a tenth of a second of a core from what the bound one has to do now.
+    setTimeout(() => this.#refill(), REFILL_DELAY_MS).unref()
+    return this.#blanks.shift()
+  }
+
+  #bind(process: CellProcess, tenant: string, onlyFor: string | undefined, now: number): Cell {
     const cell = new Cell(process, tenant, onlyFor, now)
     this.#cells.set(process, cell)
     return cell
@@ -157,22 +189,17 @@ export class CellPool {
   }
 
   #spawn(): void {
+    const onReady = (ready: CellProcess): void => {
+      this.#starting.delete(ready)
+      this.#blanks.push(ready)
+      for (const callback of this.#waiting.splice(0)) callback()
+    }
+    this.#starting.add(this.#start(undefined, onReady, (gone, exit) => this.#exited(gone, exit)))
+  }
+
+  #start(wasmMb: number | undefined, onReady: (ready: CellProcess) => void, onExit: (gone: CellProcess, exit: CellExit) => void): CellProcess {
     const { assets, jail, memoryGroups, dataDir, onError } = this.#options
-    const process = new CellProcess({
-      assets,
-      jail,
-      memoryGroups,
-      dataDir,
-      crowding: this.#crowding,
-      onError,
-      onReady: (ready) => {
-        this.#starting.delete(ready)
-        this.#blanks.push(ready)
-        for (const callback of this.#waiting.splice(0)) callback()
-      },
-      onExit: (gone, exit) => this.#exited(gone, exit),
-    })
-    this.#starting.add(process)
+    return new CellProcess({ assets, jail, memoryGroups, dataDir, wasmMb, crowding: this.#crowding, onError, onReady, onExit })
   }
 
   /** Whatever it has forked outlives it. Containers have fewer uids than pids: one that a live cell has as well waits for that cell's end. */
@@ -200,6 +227,14 @@ export class CellPool {
     this.#endLeftovers(process)
     this.#options.onExit(cell, exit)
   }
+}
+
+/**
+ * Whom a cell with WebAssembly is for: one version, one sandbox at a time. V8 tells nobody how much its memories hold, so
+ * that only the process can be held to a limit; and a name like this is no other function's.
+ */
+function wasmKeyOf({ wasm, tenant, name, versionId }: FunctionVersion): string | undefined {
+  return wasm === true ? `${functionKey(tenant, name)} ${versionId} wasm` : undefined
 }
 
 const MAX_STARTING = 4

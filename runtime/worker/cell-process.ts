@@ -69,6 +69,8 @@ export interface CellProcessOptions {
   /** Where the kernel can be told how much memory a cell may have. */
   readonly memoryGroups: MemoryGroups | undefined
   readonly dataDir: string
+  /** Its one sandbox gets WebAssembly, and may hold this much in all. */
+  readonly wasmMb?: number | undefined
   /** Of the machine, as all cells see it. */
   readonly crowding: Crowding
   readonly onReady: (cell: CellProcess) => void
@@ -107,6 +109,8 @@ export class CellProcess {
   #sliceBytes = 0
   #chargedMs = 0
   #slices = 0
+  /** When it last answered. */
+  #answeredAt = 0
   #sandboxes = 0
   #owedMs = 0
   #burning = false
@@ -118,7 +122,7 @@ export class CellProcess {
     const progressPath = join(options.dataDir, `progress-${process.pid}-${spawned++}`)
     this.#progressFd = openSync(progressPath, 'w+', 0o600)
     unlinkSync(progressPath)
-    const command = cellCommand(options.jail.prefix, options.assets)
+    const command = cellCommand(options.jail.prefix, options.assets, options.wasmMb)
     this.#child = spawn(command[0] as string, command.slice(1), {
       cwd: '/',
       env: { PATH: process.env.PATH },
@@ -139,6 +143,10 @@ export class CellProcess {
       // Back again may only who is root with all his capabilities: others must not begin.
       this.#mayBurn = this.#renice(NICENESS)
     }
+  }
+
+  get wasmMb(): number | undefined {
+    return this.#options.wasmMb
   }
 
   get pid(): number {
@@ -221,6 +229,12 @@ export class CellProcess {
     return 0
   }
 
+  /** How long the slice it is in has been running: what is queued behind it has not begun. 0 when it owes nothing. */
+  runningForMs(now: number): number {
+    const outForMs = this.busyForMs(now)
+    return outForMs === 0 ? 0 : Math.min(outForMs, now - this.#answeredAt)
+  }
+
   get unanswered(): number {
     return this.#pending.size
   }
@@ -291,7 +305,8 @@ export class CellProcess {
     this.#pending.delete(head.f)
     this.#sliceBytes = 0
     // The cell may be its tenant's by now: no slice lasted longer than its frame was out, or ran on more than two threads.
-    const turnaroundMs = performance.now() - pending.sentAt
+    this.#answeredAt = performance.now()
+    const turnaroundMs = this.#answeredAt - pending.sentAt
     const wallMs = Math.min(head.wallMs, turnaroundMs)
     const cpuMs = Math.min(head.cpuMs, 2 * turnaroundMs + CPU_TICK_MS)
     this.#options.crowding.observe(wallMs, cpuMs)

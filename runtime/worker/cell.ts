@@ -32,6 +32,11 @@ export class Cell implements Disposable {
     this.#gauge = new ProcessGauge(process.pid)
   }
 
+  /** Its function has WebAssembly, whose memories no heap statistics count. */
+  get isWasm(): boolean {
+    return this.process.wasmMb !== undefined
+  }
+
   isBusy(now: number): boolean {
     return this.process.busyForMs(now) >= BUSY_MS
   }
@@ -100,7 +105,7 @@ export class Cell implements Disposable {
     let runningMb = 0
     let warmMb = 0
     for (const sandbox of this.sandboxes.values()) {
-      if (sandbox.riders.size > 0 || sandbox.opening) runningMb += sandbox.memoryMb
+      if (sandbox.riders.size > 0 || sandbox.opening || this.isWasm) runningMb += sandbox.memoryMb
       // What a cell says of a heap is worth no more than the heap may be.
       else warmMb += Math.min(sandbox.heapMb, sandbox.memoryMb) + SANDBOX_MB
     }

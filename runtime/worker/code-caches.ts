@@ -43,7 +43,7 @@ export class CodeCaches {
   }
 
   async read(version: FunctionVersion, script: Buffer): Promise<Buffer | undefined> {
-    return script.length < MIN_SCRIPT_BYTES ? undefined : await readCodeCache(this.#options.dataDir, this.#nameOf(version))
+    return !isWorthIt(version, script) ? undefined : await readCodeCache(this.#options.dataDir, this.#nameOf(version))
   }
 
   /** Has the cache made and kept, in its own time, and hands it over. Small scripts get none. */
@@ -51,7 +51,7 @@ export class CodeCaches {
     const key = `${version.tenant} ${version.sha256}`
     const wanted = this.#waiting.get(key)
     if (wanted !== undefined) wanted.uses.push(use)
-    if (wanted !== undefined || script.length < MIN_SCRIPT_BYTES || this.#waiting.size >= MAX_WAITING) return
+    if (wanted !== undefined || !isWorthIt(version, script) || this.#waiting.size >= MAX_WAITING) return
     this.#waiting.set(key, { name: this.#nameOf(version), script, uses: [use] })
     if (!this.#working) void this.#work()
   }
@@ -89,4 +89,9 @@ export class CodeCaches {
   #nameOf({ tenant, sha256 }: FunctionVersion): CodeCacheName {
     return { tenant, sha256, engine: this.#engine }
   }
+}
+
+/** V8 takes a cache under the flags only that it was made under, and cells with WebAssembly have others, by their size. */
+function isWorthIt({ wasm }: FunctionVersion, script: Buffer): boolean {
+  return wasm !== true && script.length >= MIN_SCRIPT_BYTES
 }

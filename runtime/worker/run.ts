@@ -8,6 +8,7 @@ import { HostCalls } from '../host/host-calls.ts'
 import { lazySource } from '../host/node-pipes.ts'
 import type { HostOperation, HostSpending } from '../host/operation.ts'
 import { OWN_PIPE, Pipes } from '../host/pipes.ts'
+import type { TenantBytes } from '../host/tenant-bytes.ts'
 import type { Claim } from '../lane/worker-lane.ts'
 import type { GuestMessage, SliceOwner, SliceReport } from './cell-process.ts'
 import { GuestTimers } from './guest-timers.ts'
@@ -41,6 +42,7 @@ export interface EventBytes {
 /** The worker around a run: what a run may cause, besides slices. */
 export interface RunHost {
   readonly operations: ReadonlyMap<string, HostOperation>
+  readonly tenantBytes: TenantBytes
   readonly data: DataClient
   finished(run: Run, result: RunResult): void
   /** The sandbox came to an end under this run: its other riders go with it, with the same outcome where it was the module's. */
@@ -329,6 +331,7 @@ export class Run {
     )
     this.#calls = new HostCalls({
       operations: this.#host.operations,
+      tenantBytes: this.#host.tenantBytes,
       invocation,
       leftMs: () => this.#leftMs(),
       pipes,

@@ -10,6 +10,7 @@ import type { ReplyFrameHead } from '../contract/reply.ts'
 import { DataClient } from '../data/data-client.ts'
 import type { HostOperation } from '../host/operation.ts'
 import { openOperations } from '../host/operations.ts'
+import type { TenantBytes } from '../host/tenant-bytes.ts'
 import { probeJail } from '../jail/jail.ts'
 import { probeMemoryGroups } from '../jail/memory-group.ts'
 import { FunctionLog } from '../lane/function-log.ts'
@@ -41,7 +42,8 @@ const OVERCOMMIT = 4
 /** Base cost of a cell process, taken off what the worker offers. */
 const CELL_MB = 40
 const WATCH_MS = 10
-const HOUSEKEEPING_MS = 1_000
+/** First calls of small functions, one after another, can take 300 MB a second. */
+const HOUSEKEEPING_MS = 100
 const AUDIT_MS = 1_000
 const IDLE_CELL_MS = 60_000
 
@@ -51,6 +53,7 @@ const IDLE_CELL_MS = 60_000
  */
 export class Worker implements RunHost {
   readonly operations: ReadonlyMap<string, HostOperation>
+  readonly tenantBytes: TenantBytes
   readonly data: DataClient
   readonly #config: WorkerConfig
   readonly #log: WorkerLog
@@ -117,6 +120,7 @@ export class Worker implements RunHost {
     this.data = new DataClient({ machine: machineId(), lookUp: (gatewayId) => this.#lane.dataAddress(gatewayId) })
     this.#host = openOperations({ ...config, invokeBeside: (...nested) => this.data.invoke(...nested), onError })
     this.operations = this.#host.operations
+    this.tenantBytes = this.#host.tenantBytes
     this.#lane = new WorkerLane({
       url: config.laneUrl,
       workerId: config.workerId,
@@ -164,7 +168,7 @@ export class Worker implements RunHost {
     const now = performance.now()
     const cell = this.#pool.pick(loaded.version, now)
     if (cell === undefined) {
-      this.#pool.whenReady(() => this.#dispatch(run, loaded, secrets))
+      this.#pool.whenReady(loaded.version, () => this.#dispatch(run, loaded, secrets))
       return
     }
     const warm = run.invocation.trigger === 'deploy' ? undefined : cell.sandboxFor(loaded.version)
@@ -309,7 +313,7 @@ export class Worker implements RunHost {
     if (killed !== 'stop') this.#log.info({ tenant: cell.tenant, killed, outOfMemory, lastUse: cell.lastUse }, 'a cell was ended')
     // A cell that was too large before its slice began is not the slice's doing.
     const isBlamed = (run: Run, sandbox: Sandbox): boolean =>
-      limit !== undefined && running?.by === run && (killed !== 'memory' || cell.lastUse.grewMb >= sandbox.memoryMb)
+      limit !== undefined && running?.by === run && (killed !== 'memory' || cell.isWasm || cell.lastUse.grewMb >= sandbox.memoryMb)
     let blamed: Run | undefined
     const debts: Debt[] = []
     for (const sandbox of [...cell.sandboxes.values()]) {
@@ -349,6 +353,7 @@ export class Worker implements RunHost {
     for (const cell of this.#pool.cells()) {
       if (cell.sandboxes.size > 0) cell.idleSince = now
       else if (now - cell.idleSince > IDLE_CELL_MS && cell.process.unanswered === 0) cell.process.kill('stop')
+      if (cell.isWasm) for (const sandbox of cell.sandboxes.values()) sandbox.heapMb = Math.max(sandbox.heapMb, cell.rssMb() - CELL_MB)
       for (const sandbox of cell.sandboxes.values()) if (sandbox.riders.size === 0 && !sandbox.opening) idle.push(sandbox)
     }
     const { evict, clock } = victims(idle, this.#rssMb() - this.#config.memoryBudgetMb, this.#evictionClock, now)
@@ -356,6 +361,8 @@ export class Worker implements RunHost {
     for (const sandbox of evict) {
       sandbox.close()
       this.#changed.add(sandbox.versionId)
+      // It was for this sandbox alone.
+      if (sandbox.cell.isWasm && sandbox.cell.sandboxes.size === 0 && sandbox.cell.process.unanswered === 0) sandbox.cell.process.kill('stop')
     }
   }
 

@@ -67,7 +67,7 @@ class TestIsolate {
       if (kind === 'timer') this.#timers.push({ call, number: extra, dueMs: this.#nowMs + Number(text), order: ++this.#order })
       if (kind === 'untimer') this.#timers = this.#timers.filter((timer) => timer.number !== extra)
     })
-    this.#entry = this.#context.evalClosureSync(ATTACH, [post], { result: { reference: true } })
+    this.#entry = this.#context.evalClosureSync(ATTACH, [post, false], { result: { reference: true } })
   }
 
   async run(): Promise<FileResult> {

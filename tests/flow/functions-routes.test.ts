@@ -114,7 +114,7 @@ describe('PUT /v1/functions/{name}', () => {
       bundleBytes: expect.any(Number),
       style: 'event',
       live: { moved: true, version: 1 },
-      settings: { memoryMb: 128, timeoutMs: 5_000, concurrency: 1, env: {}, access: 'private', maxConcurrency: null, idempotent: false },
+      settings: { memoryMb: 128, timeoutMs: 5_000, concurrency: 1, wasm: false, env: {}, access: 'private', maxConcurrency: null, idempotent: false },
       report: { buildMs: expect.any(Number), ...REPORT },
       warnings: [],
     })

@@ -15,6 +15,7 @@ import { poisons } from './poison.ts'
 import { state } from './state.ts'
 import { traps } from './traps.ts'
 import { waiting } from './waiting.ts'
+import { wasm } from './wasm.ts'
 
 export const SUBJECTS: readonly Subject[] = [
   { title: 'endless computing', attacks: endless },
@@ -33,4 +34,5 @@ export const SUBJECTS: readonly Subject[] = [
   { title: 'functions calling functions', attacks: neighbours },
   { title: 'streams, and what comes after the reply', attacks: afterTheReply },
   { title: 'crypto, compression and source maps', attacks: insideTheCell },
+  { title: 'WebAssembly', attacks: wasm },
 ]

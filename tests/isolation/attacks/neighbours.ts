@@ -65,6 +65,6 @@ export const neighbours: readonly Attack[] = [
       'ctx.env.constructor.constructor("return this")()',
       'await ctx.env.invoke("sibling".__proto__)',
     ),
-    [returned(['undefined', 'undefined', 'EvalError', 'TypeError']), returned(['undefined', 'a function', 'EvalError', 'TypeError'])],
+    [returned(['undefined', 'undefined', 'EvalError', 'TypeError']), returned(['undefined', {}, 'EvalError', 'TypeError'])],
   ),
 ]

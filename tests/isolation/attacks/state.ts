@@ -45,7 +45,7 @@ export const state: readonly Attack[] = [
       'await ctx.env.KV.put("a", "x", { expirationTtl: 1e308 })',
       'await ctx.env.KV.put("a", "x", { expiration: 1 })',
       'await ctx.env.KV.list({ limit: 0 })',
-      'await ctx.env.KV.list({ cursor: "Li4vLi4" })',
+      'await ctx.env.KV.list({ cursor: "Li4" })',
     ),
     [returned(['TypeError', 'TypeError', 'TypeError', 'TypeError', 'TypeError', 'TypeError'])],
   ),
@@ -111,7 +111,7 @@ export const state: readonly Attack[] = [
   tries(
     'writes and reads one key from all sides at once',
     asynchronous(
-      `${KV}const all = Array.from({ length: 100 }, (_, i) => [KV.put("race", String(i)), KV.get("race"), KV.delete("race"), KV.list()].slice(0, 2)).flat(); const done = await Promise.allSettled(all); await KV.delete("race"); return done.every(({ status }) => status === "fulfilled")`,
+      `${KV}const all = Array.from({ length: 100 }, (_, i) => [KV.put("race", String(i)), KV.get("race")]).flat(); const done = await Promise.allSettled(all); await KV.delete("race"); return done.every(({ status }) => status === "fulfilled")`,
     ),
     [returned(true)],
     { settings: ROOMY },

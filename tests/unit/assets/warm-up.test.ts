@@ -49,7 +49,7 @@ test('a first call finds most of what it runs compiled already', () => {
     const used = () => isolate.value.getHeapStatisticsSync().used_heap_size
     const before = used()
     const post = new ivm.Callback(() => undefined)
-    const entry = context.evalClosureSync(ATTACH, [post], { result: { reference: true } })
+    const entry = context.evalClosureSync(ATTACH, [post, false], { result: { reference: true } })
     const module = context.evalSync('(module) => { module.exports = { fetch: () => new Response("hello") } }', { reference: true })
     const random = new ivm.ExternalCopy(new ArrayBuffer(32)).copyInto()
     entry.applySync(undefined, ['load', 0, '{"tenant":"acme","name":"hello","version":1,"env":{}}', random, module.derefInto()])

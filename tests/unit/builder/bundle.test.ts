@@ -1,6 +1,7 @@
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { bundle } from '../../../platform/builder/bundle.ts'
+import { ADD } from '../../wasm-modules.ts'
 
 function upload(files: Record<string, string | Buffer>, mainModule = Object.keys(files)[0] ?? '', types: Record<string, string> = {}) {
   const modules = Object.entries(files).map(
@@ -33,6 +34,18 @@ describe('a bundle', () => {
     const fn = runInNewContext(bundled.ok ? bundled.script : '')
     expect(fn).toBeTypeOf('function')
     expect(fn).toHaveLength(3)
+  })
+
+  test('imports WebAssembly as a compiled module, known by its name or by its type', async () => {
+    const files = {
+      'index.ts':
+        "import one from './one.wasm'\nimport two from './two.wasm?module'\nimport three from './three.bin'\nexport const all = [one, two, three]",
+      'one.wasm': Buffer.from(ADD),
+      'two.wasm': Buffer.from(ADD),
+      'three.bin': Buffer.from(ADD),
+    }
+    const { all } = await load(files, 'index.ts', { 'three.bin': 'application/wasm' })
+    expect((all as object[]).map((module) => Object.prototype.toString.call(module))).toEqual(Array(3).fill('[object WebAssembly.Module]'))
   })
 
   test('keeps ES modules strict and CommonJS sloppy', async () => {

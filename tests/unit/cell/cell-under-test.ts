@@ -28,9 +28,10 @@ export class CellUnderTest {
   #lastFrame = 0
   #lastCall = 0
 
-  constructor() {
+  constructor({ wasm = false } = {}) {
     this.#cell = new Cell({
-      parts: { ivm, snapshot, attach: ATTACH, watchdog: new Watchdog(ivm) },
+      parts: { ivm, snapshot, attach: ATTACH, wasm, watchdog: new Watchdog(ivm) },
+      blanks: { count: 2, memoryMb: 128 },
       meter: new CpuMeter(() => {
         const { user, system } = process.cpuUsage()
         return (user + system) / 1_000

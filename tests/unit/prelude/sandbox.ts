@@ -12,6 +12,7 @@ import { HostCalls } from '../../../runtime/host/host-calls.ts'
 import type { HostOperation } from '../../../runtime/host/operation.ts'
 import { pipeOperations } from '../../../runtime/host/pipe-operations.ts'
 import { Pipes } from '../../../runtime/host/pipes.ts'
+import { TenantBytes } from '../../../runtime/host/tenant-bytes.ts'
 import { ATTACH } from '../../../runtime/prelude/attach.ts'
 
 const code = await buildPrelude()
@@ -37,6 +38,8 @@ interface Options {
   readonly variant?: Variant
   readonly env?: Record<string, string>
   readonly style?: 'fetch' | 'event' | 'lambda'
+  /** With WebAssembly. */
+  readonly wasm?: boolean
   /** Source is CommonJS already. */
   readonly commonJs?: boolean
   /** Runs in the context before the prelude's `entry` is handed out; `$0` is the host's post. */
@@ -86,8 +89,8 @@ export class Sandbox {
       if (kind === 'timer') this.#timers.push({ call, number: extra as number, dueMs: this.#nowMs + Number(text) })
       if (kind === 'untimer') this.#timers = this.#timers.filter((timer) => timer.number !== extra)
     }
-    const attach = options.before === undefined ? ATTACH : `${options.before}\nreturn (function ($0) {${ATTACH}})($0)`
-    this.#entry = this.#context.evalClosureSync(attach, [post], { result: { reference: true } })
+    const attach = options.before === undefined ? ATTACH : `${options.before}\nreturn (function ($0, $1) {${ATTACH}})($0, $1)`
+    this.#entry = this.#context.evalClosureSync(attach, [post, options.wasm === true], { result: { reference: true } })
     const cjs = options.commonJs === true ? source : transformSync(source, { format: 'cjs', loader: 'ts', target: 'es2024' }).code
     const script = this.#isolate.compileScriptSync(`(function (module, exports, require) {${cjs}\n})`, { filename: 'function.js' })
     const module = script.runSync(this.#context, { reference: true })
@@ -212,6 +215,7 @@ export class Sandbox {
       invocation,
       leftMs: () => 5_000,
       pipes,
+      tenantBytes: new TenantBytes(),
       settle: (number, text, body) => {
         this.enter('settle', call, text, body.length === 0 ? undefined : toArrayBuffer(body), number)
         this.#settled?.()

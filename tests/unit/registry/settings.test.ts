@@ -15,6 +15,7 @@ describe('parseSettings()', () => {
       query('timeoutMs', '900000'),
       query('concurrency', '8'),
       query('style', 'event'),
+      query('wasm', 'true'),
       query('env.GREETING', 'hi'),
       query('access', 'public'),
       query('maxConcurrency', '0'),
@@ -25,6 +26,7 @@ describe('parseSettings()', () => {
       json('timeoutMs', 900_000),
       json('concurrency', 8),
       json('style', 'event'),
+      json('wasm', true),
       json('env', { GREETING: 'hi' }),
       json('access', 'public'),
       json('maxConcurrency', 0),
@@ -32,7 +34,7 @@ describe('parseSettings()', () => {
     ]
     expect(parseSettings(fromQuery)).toEqual(parseSettings(fromJson))
     expect(parseSettings(fromQuery)).toEqual({
-      version: { memoryMb: 256, timeoutMs: 900_000, concurrency: 8, style: 'event', env: { GREETING: 'hi' } },
+      version: { memoryMb: 256, timeoutMs: 900_000, concurrency: 8, style: 'event', wasm: true, env: { GREETING: 'hi' } },
       function: { access: 'public', maxConcurrency: 0, idempotent: true },
     })
   })
@@ -48,10 +50,11 @@ describe('parseSettings()', () => {
     [query('maxConcurrency', '-1'), 'Cannot set maxConcurrency: wanted an integer from 0 to 100000, got "-1"'],
     [query('style', 'express'), 'Cannot set style: wanted one of fetch, event, lambda, got "express"'],
     [query('access', 'open'), 'Cannot set access: wanted one of private, public, got "open"'],
+    [query('wasm', 'yes'), 'Cannot set wasm: wanted one of true, false, got "yes"'],
     [json('idempotent', 1), 'Cannot set idempotent: wanted one of true, false, got 1'],
     [
       query('memory', '128'),
-      'Cannot set memory: no such setting, allowed are memoryMb, timeoutMs, concurrency, style, access, maxConcurrency, idempotent, env',
+      'Cannot set memory: no such setting, allowed are memoryMb, timeoutMs, concurrency, style, wasm, access, maxConcurrency, idempotent, env',
     ],
     [query('constructor', '1'), 'Cannot set constructor: no such setting, allowed are'],
     [query('__proto__', '1'), 'Cannot set __proto__: no such setting'],
@@ -100,20 +103,21 @@ describe('parseSettings()', () => {
 })
 
 describe('inheriting', () => {
-  const base = { memoryMb: 512, timeoutMs: 9_000, concurrency: 4, style: 'event' as const, env: { A: '1', B: '2' } }
+  const base = { memoryMb: 512, timeoutMs: 9_000, concurrency: 4, style: 'event' as const, wasm: true, env: { A: '1', B: '2' } }
 
   test('the first version has the defaults', () => {
-    expect(inheritVersion({}, undefined)).toEqual({ memoryMb: 128, timeoutMs: 5_000, concurrency: undefined, style: undefined, env: {} })
+    expect(inheritVersion({}, undefined)).toEqual({ memoryMb: 128, timeoutMs: 5_000, concurrency: undefined, style: undefined, wasm: false, env: {} })
     expect(inheritFunction({}, undefined)).toEqual({ access: 'private', maxConcurrency: undefined, idempotent: false })
   })
 
   test('what is left out stays, what is given wins, null goes back to the default', () => {
     expect(inheritVersion({ timeoutMs: 1 }, base)).toEqual({ ...base, timeoutMs: 1 })
-    expect(inheritVersion({ memoryMb: null, concurrency: null, style: null }, base)).toEqual({
+    expect(inheritVersion({ memoryMb: null, concurrency: null, style: null, wasm: null }, base)).toEqual({
       ...base,
       memoryMb: 128,
       concurrency: undefined,
       style: undefined,
+      wasm: false,
     })
     const settings = { access: 'public' as const, maxConcurrency: 0, idempotent: true }
     expect(inheritFunction({}, settings)).toEqual(settings)
