@@ -4,6 +4,6 @@ export default {
     const { pathname, search } = new URL(request.url)
     const headers = new Headers({ 'content-type': request.headers.get('content-type') ?? 'application/octet-stream' })
     headers.set('x-echo', `${request.method} ${pathname}${search}`)
-    return new Response(await request.arrayBuffer(), { headers })
+    return new Response(request.body, { headers })
   },
 }

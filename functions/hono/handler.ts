@@ -25,7 +25,7 @@ import { timeout } from 'hono/timeout'
 import { trimTrailingSlash } from 'hono/trailing-slash'
 import { validator } from 'hono/validator'
 
-/** In earnest this is a setting: `?env.SECRET=…` at the upload, `c.env.SECRET` here. */
+/** In earnest this is a secret: `PUT …/secrets/SECRET` sets it, `c.env.SECRET` is it here. */
 const SECRET = 'only an example'
 
 const books = new Hono()

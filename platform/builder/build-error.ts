@@ -16,6 +16,7 @@ export interface BundlerMessage {
 
 const WINDOW_CHARS = 120
 const TOP_LEVEL_AWAIT = /^Top-level await/
+const DIRECT_EVAL = /^Using direct eval/
 const COMPUTED_PATH = /^Could not resolve (import|require)\("[^"]*\*/
 
 export function toBuildError(message: BundlerMessage, namespace: string): BuildError {
@@ -37,6 +38,7 @@ function inPlainWords(text: string): string {
     return 'Top-level await is not available: a module loads in one go. Move the await into the handler, or keep the promise and await it there'
   }
   if (COMPUTED_PATH.test(text)) return 'Cannot bundle an import whose path is made at run time: import each module by its own name'
+  if (DIRECT_EVAL.test(text)) return 'eval does not exist in functions: this call of it will throw'
   return text
 }
 

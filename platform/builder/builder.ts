@@ -6,6 +6,7 @@ import { BuilderLink } from './builder-link.ts'
 import { decodeBundled, encodeUpload } from './builder-wire.ts'
 import type { BuildFailure, Built, Upload } from './built.ts'
 import type { Bundled } from './bundle.ts'
+import { packageHint } from './resolve-import.ts'
 import type { BuilderChild } from './spawn-builder-child.ts'
 import { spawnBuilderChild } from './spawn-builder-child.ts'
 
@@ -95,7 +96,7 @@ export function createBuilder({ log, spawnChild = spawnBuilderChild, timeoutMs =
       log.warn({ reason: answer.died, sourceBytes }, 'a builder died of its upload')
       return failure('too_complex', 'The bundler gave up on this code: it is nested too deeply, or takes too long or too much memory to parse')
     }
-    return toBuilt(decodeBundled(answer.frame), sourceBytes)
+    return toBuilt(decodeBundled(answer.frame), upload.mainModule, sourceBytes)
   }
 
   return {
@@ -108,8 +109,12 @@ export function createBuilder({ log, spawnChild = spawnBuilderChild, timeoutMs =
   }
 }
 
-function toBuilt(bundled: Bundled, sourceBytes: number): Built | BuildFailure {
-  if (!bundled.ok) return { ok: false, code: 'build_failed', detail: bundled.errors.map(describeBuildError).join('\n'), errors: bundled.errors }
+function toBuilt(bundled: Bundled, mainModule: string, sourceBytes: number): Built | BuildFailure {
+  if (!bundled.ok) {
+    const { errors } = bundled
+    const lines = [...errors.map(describeBuildError), packageHint(errors, mainModule) ?? []].flat()
+    return { ok: false, code: 'build_failed', detail: lines.join('\n'), errors }
+  }
   const { script, sourceMap, warnings } = bundled
   const bundleBytes = Buffer.byteLength(script)
   if (bundleBytes > MAX_BUNDLE_BYTES) {

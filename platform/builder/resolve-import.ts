@@ -29,11 +29,18 @@ export function resolveImport(specifier: string, importer: string, uploaded: Rea
   if (/^[a-z][a-z0-9+.-]*:/i.test(specifier) || specifier.startsWith('/') || specifier.startsWith('#')) {
     return { error: `Cannot import "${specifier}": only relative paths between uploaded modules are resolved` }
   }
-  return {
-    error:
-      `"${specifier}" is a package, and packages are not installed here: bundle it before the upload, ` +
-      `npx esbuild ${importer} --bundle --format=esm --sourcemap=inline --sources-content=false --outfile=bundle.js, and upload bundle.js`,
-  }
+  return { error: `"${specifier}" ${IS_A_PACKAGE}` }
+}
+
+const IS_A_PACKAGE = 'is a package, and packages are not installed here'
+
+/** The way out of imports of packages, said once for all of them; undefined where none failed by that. */
+export function packageHint(errors: readonly { readonly text: string }[], mainModule: string): string | undefined {
+  if (!errors.some(({ text }) => text.endsWith(IS_A_PACKAGE))) return undefined
+  return (
+    'Bundle packages before the upload: ' +
+    `npx esbuild ${mainModule} --bundle --format=esm --sourcemap=inline --sources-content=false --outfile=bundle.js, and upload bundle.js`
+  )
 }
 
 function resolveRelative(specifier: string, importer: string, uploaded: ReadonlySet<string>): Resolution {

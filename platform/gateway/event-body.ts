@@ -10,6 +10,7 @@ import { bodyTooLarge } from './request-body.ts'
 export type EventBody = Buffer | ByteFlow
 
 const EMPTY = Buffer.alloc(0)
+const STREAM_IT = `A function with a fetch handler takes up to ${MAX_STREAMED_BODY_BYTES} at its URL, as a stream`
 
 /**
  * The whole body of a call.
@@ -18,9 +19,9 @@ const EMPTY = Buffer.alloc(0)
  */
 export function readWholeBody(incoming: IncomingMessage, hold: HoldBytes): Buffer | Promise<Buffer> {
   if (hasNoBody(incoming)) return EMPTY
-  if (declaredLength(incoming) > MAX_BUFFERED_BODY_BYTES) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES)
+  if (declaredLength(incoming) > MAX_BUFFERED_BODY_BYTES) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES, STREAM_IT)
   return collect(incoming, MAX_BUFFERED_BODY_BYTES, hold).then(({ bytes, ended }) => {
-    if (!ended) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES)
+    if (!ended) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES, STREAM_IT)
     return bytes
   })
 }

@@ -7,7 +7,7 @@ import type { FunctionRegistry } from '../registry/function-registry.ts'
 import type { FunctionState } from '../registry/function-state.ts'
 import { liveVersion } from '../registry/function-state.ts'
 import type { SettingField } from '../registry/parse-settings.ts'
-import { parseSettings, SETTING_NAMES, SettingError } from '../registry/parse-settings.ts'
+import { parseSettings, SettingError } from '../registry/parse-settings.ts'
 import type { SettingsChange } from '../registry/settings.ts'
 import { type GatewayEnv, needScope } from './caller.ts'
 import type { DeployDeps } from './deploy-function.ts'
@@ -21,6 +21,7 @@ import { readJsonObject } from './request-body.ts'
 
 export interface FunctionsRoutesDeps extends DeployDeps {
   readonly registry: FunctionRegistry
+  readonly logs: { remove(tenant: string, name: string): Promise<void> }
 }
 
 /** `POST …/invocations` of a function and calls to a function of this name could not be told apart in `env`. */
@@ -28,7 +29,7 @@ const RESERVED_FUNCTION_NAME = 'invoke'
 
 /** Everything under `/v1/functions` but calling them and their secrets; to be mounted at `/v1`. Expects the caller in the context. */
 export function createFunctionsRoutes(deps: FunctionsRoutesDeps): Hono<GatewayEnv> {
-  const { registry } = deps
+  const { registry, logs } = deps
   const deploy = createDeploy(deps)
   const routes = new Hono<GatewayEnv>()
 
@@ -92,6 +93,7 @@ export function createFunctionsRoutes(deps: FunctionsRoutesDeps): Hono<GatewayEn
   routes.delete('/functions/:name', async (c) => {
     const { tenant, name } = functionTarget(c, 'deploy')
     changed(name, await registry.remove(tenant, name))
+    await logs.remove(tenant, name)
     return c.body(null, 204)
   })
 
@@ -109,7 +111,7 @@ function jsonFields(object: Readonly<Record<string, unknown>>): SettingField[] {
 function parseDeploySettings(fields: readonly SettingField[]): { change: SettingsChange; moveLive: boolean } {
   const live = fields.filter(({ name }) => name === 'live').map(({ value }) => String(value))
   const wrong = live.find((value) => value !== 'true' && value !== 'false')
-  if (wrong !== undefined) throw settingProblem(new SettingError('live', `wanted true or false, got ${JSON.stringify(wrong)}`))
+  if (wrong !== undefined) throw settingProblem(new SettingError('live', `wanted true or false, got ${JSON.stringify(wrong)}`, [true, false]))
   const change = settings(
     fields.filter(({ name }) => name !== 'live'),
     ['live'],
@@ -119,9 +121,9 @@ function parseDeploySettings(fields: readonly SettingField[]): { change: Setting
 
 function settings(fields: readonly SettingField[], alsoAllowed: readonly string[] = []): SettingsChange {
   try {
-    return parseSettings(fields)
+    return parseSettings(fields, alsoAllowed)
   } catch (error) {
-    throw error instanceof SettingError ? settingProblem(error, alsoAllowed) : error
+    throw error instanceof SettingError ? settingProblem(error) : error
   }
 }
 
@@ -133,12 +135,12 @@ async function settled<T>(step: () => Promise<T>): Promise<T> {
   }
 }
 
-function settingProblem(error: SettingError, alsoAllowed: readonly string[] = []): Problem {
+function settingProblem(error: SettingError): Problem {
   return new Problem({
     status: 400,
     code: 'setting_invalid',
     detail: error.message,
-    extra: { field: error.field, allowed: [...SETTING_NAMES, ...alsoAllowed] },
+    extra: { field: error.field, allowed: error.allowed },
   })
 }
 

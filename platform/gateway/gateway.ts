@@ -126,7 +126,12 @@ export async function openGateway({
     urlDoor: urlDoor({ functions, keys, invoke, bodies }),
     routes: [
       rpcDoor({ functions, invoke, bodies }),
-      createFunctionsRoutes({ registry, builder, loadOnce: createLoadOnce({ gatewayId, submit: (submission) => submitter.submit(submission) }) }),
+      createFunctionsRoutes({
+        registry,
+        logs,
+        builder,
+        loadOnce: createLoadOnce({ gatewayId, submit: (submission) => submitter.submit(submission) }),
+      }),
       createSecretsRoutes({ registry, secretsKey }),
       logsRoutes({ functions, logs, openReader: () => new FunctionLog({ url: laneUrl, onError }) }),
       createTenantsRoutes({ tenants, keys: keyRegistry }),

@@ -1,3 +1,4 @@
+import { limitWords } from '../../runtime/contract/limit-words.ts'
 import type { Limits } from '../../runtime/contract/limits.ts'
 import type { Outcome } from '../../runtime/contract/outcome.ts'
 import type { LaneReply } from '../../runtime/lane/submitter.ts'
@@ -50,7 +51,7 @@ export function outcomeProblem(outcome: Exclude<Outcome, { kind: 'returned' }>, 
     case 'exceeded': {
       const extra = { limit: outcome.limit, allowed: outcome.allowed, unit: outcome.unit }
       const status = outcome.limit === 'wall' ? 504 : 502
-      return { status, code: `exceeded_${outcome.limit}`, detail: `${function_} was ended: ${exceededWords(outcome, limits)}`, extra }
+      return { status, code: `exceeded_${outcome.limit}`, detail: `${function_} was ended: ${limitWords(outcome, limits)}`, extra }
     }
     case 'expired':
       return {
@@ -73,23 +74,5 @@ export function outcomeProblem(outcome: Exclude<Outcome, { kind: 'returned' }>, 
         code: 'cancelled',
         detail: `${function_} was not run: its call was cancelled, or the function was switched off while it waited`,
       }
-  }
-}
-
-function exceededWords({ limit, allowed, phase }: Extract<Outcome, { kind: 'exceeded' }>, limits: Limits): string {
-  const settings = `memoryMb ${limits.memoryMb}, timeoutMs ${limits.timeoutMs}`
-  switch (limit) {
-    case 'cpu':
-      return phase === 'init'
-        ? `its top-level code used more than ${allowed} ms of CPU. Do the work in the handler instead`
-        : `it used more than its ${allowed} ms of CPU (${settings}). A larger memoryMb or timeoutMs gives it more`
-    case 'wall':
-      return phase === 'init'
-        ? `its top-level code did not end within ${allowed} ms`
-        : `it did not answer within its timeoutMs of ${allowed}. A larger timeoutMs gives it longer`
-    case 'memory':
-      return `it outgrew its memoryMb of ${allowed}. A larger memoryMb gives it more`
-    case 'output':
-      return `its answer is larger than ${allowed} bytes, the most one can be`
   }
 }

@@ -42,11 +42,12 @@ export function parseJsonObject(text: string, what: string): Record<string, unkn
   return value as Record<string, unknown>
 }
 
-export function bodyTooLarge(maxBytes: number): Problem {
+/** `wayOut`: a sentence for whoever has more to send. */
+export function bodyTooLarge(maxBytes: number, wayOut?: string): Problem {
   return new Problem({
     status: 413,
     code: 'body_too_large',
-    detail: `Cannot take this body: it is over ${maxBytes} bytes, the most allowed here`,
+    detail: `Cannot take this body: it is over ${maxBytes} bytes, the most allowed here${wayOut === undefined ? '' : `. ${wayOut}`}`,
     extra: { maxBytes },
   })
 }

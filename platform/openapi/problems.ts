@@ -27,7 +27,10 @@ export const PROBLEMS = {
   module_name_invalid: problem(400, 'A module’s name is not a relative path of printable ASCII characters.'),
   name_invalid: problem(400, 'A function, alias or tenant has a name it cannot have, or one that is reserved.'),
   secret_invalid: problem(400, 'A secret has a name it cannot have, or its text is empty or no UTF-8. `field` tells which: `name` or `text`.'),
-  setting_invalid: problem(400, 'A setting has a value it cannot have, or there is no such setting. `field` names it.'),
+  setting_invalid: problem(
+    400,
+    'A setting has a value it cannot have, or there is no such setting. `field` names it, `allowed` tells what it may be.',
+  ),
 
   key_needed: problem(401, 'There is no key, or it is unknown, removed or expired.'),
 

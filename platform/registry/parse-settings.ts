@@ -5,11 +5,14 @@ import type { SettingsChange } from './settings.ts'
 /** A setting came with a value, or a name, that it cannot have. */
 export class SettingError extends RangeError {
   readonly field: string
+  /** What there is to choose from, or in words what it may be. */
+  readonly allowed: string | readonly unknown[]
 
-  constructor(field: string, problem: string) {
+  constructor(field: string, problem: string, allowed: string | readonly unknown[]) {
     super(`Cannot set ${field}: ${problem}`)
     this.name = 'SettingError'
     this.field = field
+    this.allowed = allowed
   }
 }
 
@@ -24,6 +27,7 @@ const MAX_FUNCTION_CONCURRENCY = 100_000
 const MAX_ENV_NAMES = 100
 const MAX_ENV_BYTES = 32 * 1024
 export const ENV_NAME = /^[A-Z][A-Z0-9_]*$/
+const ENV_NAME_RULE = 'an upper-case letter followed by A-Z, 0-9 and "_"'
 /** The platform's own member of `env`. */
 export const RESERVED_ENV_NAME = 'KV'
 const SECRET_LOOKING = /(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)S?(?:_|$)/
@@ -32,7 +36,7 @@ const READERS: Readonly<Record<string, (value: unknown, field: string) => unknow
   memoryMb: (value, field) => oneOf(toNumber(value), MEMORY_MB_CHOICES, field),
   timeoutMs: (value, field) => integer(value, field, 1, MAX_TIMEOUT_MS),
   concurrency: (value, field) => integer(value, field, 1, MAX_CONCURRENCY),
-  style: (value, field) => (isHandlerStyle(value) ? value : refuse(field, 'one of fetch, event, lambda', value)),
+  style: (value, field) => (isHandlerStyle(value) ? value : refuse(field, 'one of fetch, event, lambda', value, ['fetch', 'event', 'lambda'])),
   wasm: flag,
   access: (value, field) => oneOf(value, ['private', 'public'], field),
   maxConcurrency: (value, field) => integer(value, field, 0, MAX_FUNCTION_CONCURRENCY),
@@ -44,16 +48,17 @@ export const SETTING_NAMES: readonly string[] = [...Object.keys(READERS), 'env']
 
 /**
  * Reads the settings of one request. The value `default` in a query, `null` in JSON, goes back to the default.
+ * `alsoAllowed`: names that the caller has taken out before, for the error.
  *
  * @throws SettingError naming the field, what it may be and what came
  */
-export function parseSettings(fields: Iterable<SettingField>): SettingsChange {
+export function parseSettings(fields: Iterable<SettingField>, alsoAllowed: readonly string[] = []): SettingsChange {
   const version: Record<string, unknown> = {}
   const ofFunction: Record<string, unknown> = {}
   const env: Record<string, string | null> = Object.create(null)
   const seen = new Set<string>()
   for (const field of envFlattened(fields)) {
-    if (seen.has(field.name)) throw new SettingError(field.name, 'it is given more than once')
+    if (seen.has(field.name)) throw new SettingError(field.name, 'it is given more than once', 'one value')
     seen.add(field.name)
     const reader = Object.hasOwn(READERS, field.name) ? READERS[field.name] : undefined
     const isReset = field.value === null || (field.from === 'query' && field.value === 'default')
@@ -64,7 +69,8 @@ export function parseSettings(fields: Iterable<SettingField>): SettingsChange {
       const target = OF_THE_FUNCTION.has(field.name) ? ofFunction : version
       target[field.name] = isReset ? null : reader(field.value, field.name)
     } else {
-      throw new SettingError(field.name, `no such setting, allowed are ${SETTING_NAMES.join(', ')}`)
+      const names = [...SETTING_NAMES, ...alsoAllowed]
+      throw new SettingError(field.name, `no such setting, allowed are ${names.join(', ')}`, names)
     }
   }
   if (Object.keys(env).length > 0) version.env = checkedEnvSize(env)
@@ -84,10 +90,12 @@ function* envFlattened(fields: Iterable<SettingField>): Generator<SettingField> 
 }
 
 function parseEnv(name: string, { name: field, value, from }: SettingField): string | null {
-  if (!ENV_NAME.test(name)) throw new SettingError(field, 'a name is an upper-case letter followed by A-Z, 0-9 and "_"')
-  if (name === RESERVED_ENV_NAME) throw new SettingError(field, 'the name is reserved for the key-value store')
+  if (!ENV_NAME.test(name)) throw new SettingError(field, `a name is ${ENV_NAME_RULE}`, ENV_NAME_RULE)
+  if (name === RESERVED_ENV_NAME)
+    throw new SettingError(field, 'the name is reserved for the key-value store', `a name other than ${RESERVED_ENV_NAME}`)
   if (from === 'query' && SECRET_LOOKING.test(name)) {
-    throw new SettingError(field, `it looks like a secret, and addresses end up in logs: PUT …/secrets/${name} keeps it as one`)
+    const problem = `it looks like a secret, and addresses end up in logs: PUT …/secrets/${name} keeps it as one`
+    throw new SettingError(field, problem, 'a name that does not look like a secret')
   }
   if (value === null || typeof value === 'string') return value
   return refuse(field, 'a text', value)
@@ -95,9 +103,11 @@ function parseEnv(name: string, { name: field, value, from }: SettingField): str
 
 function checkedEnvSize(env: Record<string, string | null>): Record<string, string | null> {
   const names = Object.keys(env)
-  if (names.length > MAX_ENV_NAMES) throw new SettingError('env', `wanted at most ${MAX_ENV_NAMES} names, got ${names.length}`)
+  if (names.length > MAX_ENV_NAMES)
+    throw new SettingError('env', `wanted at most ${MAX_ENV_NAMES} names, got ${names.length}`, `at most ${MAX_ENV_NAMES} names`)
   const bytes = names.reduce((sum, name) => sum + Buffer.byteLength(name) + Buffer.byteLength(env[name] ?? ''), 0)
-  if (bytes > MAX_ENV_BYTES) throw new SettingError('env', `wanted at most ${MAX_ENV_BYTES} bytes together, got ${bytes}`)
+  if (bytes > MAX_ENV_BYTES)
+    throw new SettingError('env', `wanted at most ${MAX_ENV_BYTES} bytes together, got ${bytes}`, `at most ${MAX_ENV_BYTES} bytes together`)
   return env
 }
 
@@ -110,7 +120,7 @@ function integer(value: unknown, field: string, min: number, max: number): numbe
 }
 
 function oneOf<T>(value: unknown, allowed: readonly T[], field: string): T {
-  if (!allowed.includes(value as T)) refuse(field, `one of ${allowed.join(', ')}`, value)
+  if (!allowed.includes(value as T)) refuse(field, `one of ${allowed.join(', ')}`, value, allowed)
   return value as T
 }
 
@@ -122,7 +132,7 @@ function toNumber(value: unknown): unknown {
   return typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value
 }
 
-function refuse(field: string, wanted: string, value: unknown): never {
+function refuse(field: string, wanted: string, value: unknown, allowed: string | readonly unknown[] = wanted): never {
   const text = JSON.stringify(value) ?? String(value)
-  throw new SettingError(field, `wanted ${wanted}, got ${text.length > 80 ? `${text.slice(0, 80)}…` : text}`)
+  throw new SettingError(field, `wanted ${wanted}, got ${text.length > 80 ? `${text.slice(0, 80)}…` : text}`, allowed)
 }

@@ -60,7 +60,9 @@ async function reachable(host: string, port: number, guard: EgressGuard, resolve
   const allowed = all.filter((address) => guard.mayReach(host, address, port))
   const harmless = (address: string) => isTranslated(address) || /(^|\.)localhost\.?$/.test(host)
   const suspect = all.some((address) => !allowed.includes(address) && !harmless(address))
-  if (allowed.length === 0 || suspect) throw new EgressBlocked(isAddress ? 'address' : 'name', host)
+  if (allowed.length === 0 || suspect) {
+    throw new EgressBlocked(isAddress ? 'address' : 'name', host, guard.opensOtherPorts(host, port) ? port : undefined)
+  }
   return allowed.map((address) => ({ address, family: isIP(address) }))
 }
 

@@ -54,6 +54,14 @@ export class EgressGuard {
     return this.#allow.some((entry) => entry.port === port && (coversName(entry, host) || (parsed !== undefined && coversAddress(entry, parsed))))
   }
 
+  /** Whether another port of what stands in the URL is open by name or number: then `port` is what was wrong. Says nothing of what is behind a name. */
+  opensOtherPorts(host: string, port: number): boolean {
+    const parsed = parseAddress(host)
+    return this.#allow.some(
+      (entry) => !coversPort(entry, port) && (coversName(entry, host) || (parsed !== undefined && coversAddress(entry, parsed))),
+    )
+  }
+
   /** Whether the operator has named this host: then it is looked up as the machine does, its hosts file included. */
   names(host: string): boolean {
     return this.#allow.some((entry) => entry.kind === 'name' && coversName(entry, host))

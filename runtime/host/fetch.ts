@@ -11,7 +11,9 @@ import { fetchError } from './fetch-error.ts'
 import { redirected } from './fetch-redirect.ts'
 import { type FetchRequest, type HeaderPair, isStreamed, parseFetch } from './fetch-request.ts'
 import type { HostAnswer, HostContext, HostOperation } from './operation.ts'
+import type { ByteSource } from './pipes.ts'
 import { createResolveName, type ResolveName } from './resolve-name.ts'
+import type { ResponseBody } from './response-body.ts'
 import { countSubrequest } from './subrequests.ts'
 import { UploadBody } from './upload-body.ts'
 
@@ -140,10 +142,37 @@ function resendOf({ url, method, headers, followed }: FetchRequest): object {
   return { url: url.href, method, headers, followed }
 }
 
+function counted(body: ResponseBody, { tenantBytes, invocation: { tenant } }: HostContext): ByteSource {
+  const { bytes } = body
+  try {
+    tenantBytes.take(tenant, bytes)
+  } catch (error) {
+    body.cancel()
+    throw error
+  }
+  let isCounted = true
+  const giveBack = (): void => {
+    if (isCounted) tenantBytes.give(tenant, bytes)
+    isCounted = false
+  }
+  return {
+    async read(maxBytes) {
+      const piece = await body.read(maxBytes)
+      if (body.bytes === 0) giveBack()
+      return piece
+    },
+    cancel() {
+      giveBack()
+      body.cancel()
+    },
+  }
+}
+
 async function handOver({ status, statusText, headers, body }: ResponseHead, request: FetchRequest, context: HostContext): Promise<HostAnswer> {
   const value = { status, statusText, headers, url: request.url.href, redirected: request.followed > 0 }
   if (!body.ended || body.bytes > MAX_CHUNK_BYTES) {
-    context.pipes.addSource(context.number, body)
+    // One that still comes keeps its connection, and those are few; what has come to its end would wait here uncounted.
+    context.pipes.addSource(context.number, body.ended ? counted(body, context) : body)
     return { value }
   }
   const whole = await body.read(MAX_CHUNK_BYTES)

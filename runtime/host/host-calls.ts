@@ -79,7 +79,7 @@ export class HostCalls implements Disposable {
     this.#open.set(number, controller)
     // Not a view of the chunk it came in: an operation may hold it for long.
     const bytes = body.length === 0 ? EMPTY : Buffer.from(body)
-    const context = { invocation, number, signal: controller.signal, leftMs: leftMs(), pipes, spent: this.spent }
+    const context = { invocation, number, signal: controller.signal, leftMs: leftMs(), pipes, tenantBytes, spent: this.spent }
     void this.#run(call.op, controller, number, async () => {
       try {
         return await operation(call.args, bytes, context)

@@ -1,5 +1,6 @@
 import type { Invocation } from '../contract/invocation.ts'
 import type { Pipes } from './pipes.ts'
+import type { TenantBytes } from './tenant-bytes.ts'
 
 /** What an operation gets to know of the invocation it works for. */
 export interface HostContext {
@@ -11,6 +12,8 @@ export interface HostContext {
   /** Wall time the invocation has left. */
   readonly leftMs: number
   readonly pipes: Pipes
+  /** What waits here for the function is counted to its tenant. */
+  readonly tenantBytes: TenantBytes
   /** Goes into the usage record; operations add to it. */
   readonly spent: HostSpending
 }

@@ -57,6 +57,11 @@ export class FunctionLog {
     return { lastId: entries.at(-1)?.[0] ?? after, lines: entries.map(([, fields]) => JSON.parse(fields[1] as string) as LogLine) }
   }
 
+  /** For a function that was deleted. While the lane is away it does nothing: the lines go by their age then. */
+  async remove(tenant: string, name: string): Promise<void> {
+    if (this.#redis.status === 'ready') await this.#redis.del(this.#key(tenant, name)).catch(() => {})
+  }
+
   close(): void {
     this.#redis.disconnect()
   }

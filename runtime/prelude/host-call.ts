@@ -1,7 +1,9 @@
 import { type HostReply, MAX_OPEN_HOST_CALLS } from '../contract/messages.ts'
 import { type Call, currentCall } from './call.ts'
 import { DOMException } from './dom-exception.ts'
+import { callersFrames } from './own-frames.ts'
 import {
+  define,
   jsonParse,
   jsonStringify,
   mapDelete,
@@ -18,7 +20,10 @@ import {
   setForEach,
   setSize,
 } from './primordials.ts'
+import { cut } from './text.ts'
 import { post } from './wall.ts'
+
+const MAX_STACK_CHARS = 8_000
 
 /** What the host gave back. `body` is undefined where there were no bytes. */
 export interface HostValue {
@@ -34,6 +39,8 @@ export interface HostCallHandle {
 
 interface Open {
   readonly call: Call
+  /** Made where the call was. Its stack is captured at once, but becomes text only when it is read. Not of a pipe's pieces: 10 µs each. */
+  readonly place: Error | undefined
   readonly resolve: (value: HostValue) => void
   readonly reject: (error: unknown) => void
 }
@@ -63,8 +70,9 @@ export function startHostCall(op: string, argsText: string, body?: string | Arra
   }
   post('call', call.number, `{"op":${jsonStringify(op)},"args":${argsText}}`, number, body)
   setAdd(call.hostCalls, number)
+  const place = isOfPipe(op) ? undefined : new SafeError()
   const settled = new SafePromise<HostValue>((resolve, reject) => {
-    mapSet(open, number, { call, resolve, reject })
+    mapSet(open, number, { call, place, resolve, reject })
   })
   return { number, settled }
 }
@@ -89,7 +97,11 @@ export function settleHostCall(call: Call, number: number, text: string, body: A
   forget(number, found)
   const reply = jsonParse(text) as HostReply
   if (reply.ok) found.resolve({ value: reply.value, body })
-  else found.reject(hostError(reply.name, reply.message))
+  else found.reject(refusalAt(found.place, reply.name, reply.message))
+}
+
+function isOfPipe(op: string): boolean {
+  return op === 'read' || op === 'write' || op === 'end' || op === 'cancel'
 }
 
 /** Drops what a call leaves behind; the worker forgets its side by itself. */
@@ -102,6 +114,25 @@ export function dropHostCalls(call: Call): void {
 function forget(number: number, { call }: Open): void {
   mapDelete(open, number)
   if (call.hostCalls !== undefined) setDelete(call.hostCalls, number)
+}
+
+/** The same as `hostError`, with the stack of the place in the author's code that asked. */
+function refusalAt(place: Error | undefined, name: string, message: string): unknown {
+  const error = hostError(name, message)
+  if (place === undefined) return error
+  const frames = callersFrames(stackOf(place))
+  if (frames !== '') define(error as object, 'stack', cut(`${name}: ${message}\n${frames}`, MAX_STACK_CHARS), false)
+  return error
+}
+
+/** Reading it runs the author's Error.prepareStackTrace, which may throw or give anything. */
+function stackOf(error: Error): string {
+  try {
+    const stack: unknown = error.stack
+    return typeof stack === 'string' ? cut(stack, MAX_STACK_CHARS) : ''
+  } catch {
+    return ''
+  }
 }
 
 /** The error that a refusal is to the author. */

@@ -165,6 +165,14 @@ export class Run {
     this.#finish(this.#exceeded(limit, phase))
   }
 
+  /** Its process spoke as none of ours does, while its slice ran: nobody's fault but its own, and no way to a free ride. */
+  broke(use: SliceUse): void {
+    const phase = this.#opening ? 'init' : 'run'
+    this.#meter.died(use, phase)
+    const message = 'The process of this function broke the rules between it and the platform, and was ended'
+    this.#finish({ kind: 'threw', error: { name: 'ProtocolError', message, stack: '' }, phase })
+  }
+
   #enter(kind: 'invoke' | 'timer' | 'settle' | 'abort', extra: number, text: Buffer | string, body: Buffer | string, utf8: boolean): void {
     const sandbox = this.#sandbox as Sandbox
     this.#meter.sent(performance.now())

@@ -3,6 +3,7 @@ import { cellAssets } from '../assets/cell-assets.ts'
 import type { WorkerConfig } from '../config.ts'
 import { decodeFrame, encodeFrame } from '../contract/frame.ts'
 import { parseInvocation } from '../contract/invocation.ts'
+import { limitWords } from '../contract/limit-words.ts'
 import type { LoadSpec } from '../contract/messages.ts'
 import { functionKey } from '../contract/names.ts'
 import type { Outcome } from '../contract/outcome.ts'
@@ -235,7 +236,7 @@ export class Worker implements RunHost {
   /** What went wrong belongs into the function's log: its caller may have thrown the answer away. */
   #logEnding(run: Run, outcome: Outcome): void {
     if (outcome.kind === 'threw') this.log(run, `error Uncaught ${outcome.error.stack || `${outcome.error.name}: ${outcome.error.message}`}`)
-    else if (outcome.kind === 'exceeded') this.log(run, `error Ended: it exceeded its ${outcome.limit} limit of ${outcome.allowed} ${outcome.unit}`)
+    else if (outcome.kind === 'exceeded') this.log(run, `error Ended: ${limitWords(outcome, run.version.limits)}`)
   }
 
   #settle(claim: Claim, result: RunResult, requestBytes: number): void {
@@ -313,7 +314,9 @@ export class Worker implements RunHost {
     if (killed !== 'stop') this.#log.info({ tenant: cell.tenant, killed, outOfMemory, lastUse: cell.lastUse }, 'a cell was ended')
     // A cell that was too large before its slice began is not the slice's doing.
     const isBlamed = (run: Run, sandbox: Sandbox): boolean =>
-      limit !== undefined && running?.by === run && (killed !== 'memory' || cell.isWasm || cell.lastUse.grewMb >= sandbox.memoryMb)
+      (limit !== undefined || killed === 'protocol') &&
+      running?.by === run &&
+      (killed !== 'memory' || cell.isWasm || cell.lastUse.grewMb >= sandbox.memoryMb)
     let blamed: Run | undefined
     const debts: Debt[] = []
     for (const sandbox of [...cell.sandboxes.values()]) {
@@ -327,6 +330,7 @@ export class Worker implements RunHost {
     for (const debt of debts) blamed?.payFor(debt)
     if (blamed !== undefined) this.#pool.blame(blamed.version, 'cell', performance.now())
     if (limit !== undefined) blamed?.exceeded(limit, cell.lastUse)
+    else blamed?.broke(cell.lastUse)
   }
 
   #abort(key: string): void {

@@ -6,8 +6,11 @@ import { type Platform, startPlatform } from '../platform.ts'
 
 const COLD_CALLS = 60
 const AT_ONCE = 100
+const BURSTS = 5
+const SETTLED_MS = 1_000
 const WARM_SANDBOXES = 100
 const MANY = 2_000
+const DEPLOYS_AT_ONCE = 4
 
 const SMALL = (n: number): string => `export default { fetch: () => new Response('hello ${n}') }\n${`// ${'x'.repeat(78)}\n`.repeat(12)}`
 
@@ -59,15 +62,17 @@ async function call(platform: Platform, name: string): Promise<Called> {
   return { ms: performance.now() - startedAt, start: response.headers.get('isolane-start'), stages }
 }
 
-/** Nothing is warm afterwards: the worker and its cells are new. */
-async function withNewWorker(platform: Platform): Promise<void> {
-  const old = (await platform.workers()).find(({ state }) => state === 'ready')
-  process.kill(old?.pid as number, 'SIGKILL')
+/** Nothing is warm afterwards: the workers and their cells are new. */
+async function withNewWorkers(platform: Platform, count: number): Promise<void> {
+  const old = (await platform.workers()).filter(({ state }) => state === 'ready')
+  for (const { pid } of old) process.kill(pid, 'SIGKILL')
   for (;;) {
     const workers = await platform.workers().catch(() => [])
-    if (workers.some(({ id, state }) => id !== old?.id && state === 'ready')) return
+    if (workers.filter(({ id, state }) => state === 'ready' && old.every((one) => one.id !== id)).length >= count) break
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
+  // Their blank cells are still being made.
+  await new Promise((resolve) => setTimeout(resolve, SETTLED_MS))
 }
 
 /** Resident memory of a worker's cells that is their own, in MB, by cell. */
@@ -85,16 +90,30 @@ function cellsMb(workerPid: number): number[] {
   })
 }
 
+/** First calls of many functions at once, with as many workers; each time all functions are new to them. */
+async function bursts(workers: number): Promise<void> {
+  await using platform = await startPlatform({ env: { ISOLANE_MIN_WORKERS: String(workers), ISOLANE_MAX_WORKERS: String(workers) } })
+  const allMs: number[] = []
+  for (let burst = 0; burst < BURSTS; burst++) {
+    const names = Array.from({ length: AT_ONCE }, (_, n) => `once-${burst}-${n}`)
+    for (const name of names) await platform.deploy(name, SMALL(burst))
+    await withNewWorkers(platform, workers)
+    const startedAt = performance.now()
+    await Promise.all(names.map((name) => call(platform, name)))
+    allMs.push(performance.now() - startedAt)
+  }
+  row(`${AT_ONCE} first calls of ${AT_ONCE} functions at once, ${workers} worker${workers === 1 ? '' : 's'}: all answered after`, allMs)
+}
+
 console.log(`${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}\n`)
 {
   await using platform = await startPlatform({ env: { ISOLANE_MIN_WORKERS: '1', ISOLANE_MAX_WORKERS: '1' } })
   for (let n = 0; n < COLD_CALLS; n++) await platform.deploy(`small-${n}`, SMALL(n))
   for (let n = 0; n < COLD_CALLS; n++) await platform.deploy(`app-${n}`, await hono(n))
-  for (let n = 0; n < AT_ONCE; n++) await platform.deploy(`once-${n}`, SMALL(n))
 
   const blank: Called[] = []
   for (let n = 0; n < 10; n++) {
-    await withNewWorker(platform)
+    await withNewWorkers(platform, 1)
     blank.push(await call(platform, `small-${n}`))
   }
   row(
@@ -102,8 +121,8 @@ console.log(`${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}\n`
     blank.map(({ stages }) => (stages.init ?? 0) + (stages.run ?? 0)),
   )
 
-  await withNewWorker(platform)
-  await call(platform, 'once-0')
+  await withNewWorkers(platform, 1)
+  await call(platform, 'small-0')
   const cold: Called[] = []
   for (let n = 0; n < COLD_CALLS; n++) cold.push(await call(platform, `small-${n}`))
   row(
@@ -126,16 +145,8 @@ console.log(`${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}\n`
     'a cell present, 50 KB: in the platform (init + run)',
     apps.filter(({ start }) => start === 'cold').map(({ stages }) => (stages.init ?? 0) + (stages.run ?? 0)),
   )
-
-  await withNewWorker(platform)
-  const startedAt = performance.now()
-  const many = await Promise.all(Array.from({ length: AT_ONCE }, (_, n) => call(platform, `once-${n}`)))
-  console.log(`${AT_ONCE} first calls of ${AT_ONCE} functions at once: all answered after ${(performance.now() - startedAt).toFixed(0)} ms`)
-  row(
-    '  each',
-    many.map(({ ms }) => ms),
-  )
 }
+for (const workers of new Set([1, cpus().length])) await bursts(workers)
 {
   await using platform = await startPlatform({ env: { ISOLANE_MIN_WORKERS: '1', ISOLANE_MAX_WORKERS: '1' } })
   await platform.deploy('first', SMALL(0))
@@ -149,7 +160,9 @@ console.log(`${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}\n`
     `a warm sandbox of 1 KB of code takes ${((after - before) / WARM_SANDBOXES).toFixed(2)} MB (${WARM_SANDBOXES} in one cell: ${before.toFixed(0)} → ${after.toFixed(0)} MB)`,
   )
 
-  for (let n = WARM_SANDBOXES; n < MANY; n++) await platform.deploy(`warm-${n}`, SMALL(n))
+  for (let n = WARM_SANDBOXES; n < MANY; n += DEPLOYS_AT_ONCE) {
+    await Promise.all(Array.from({ length: DEPLOYS_AT_ONCE }, (_, i) => platform.deploy(`warm-${n + i}`, SMALL(n + i))))
+  }
   let most = 0
   for (let n = 0; n < MANY; n++) {
     await call(platform, `warm-${n}`)

@@ -267,7 +267,7 @@ describe('bodies', () => {
     const chunked = await send({ method: 'POST', path: '/fn/default/event-echo', body, headers: [['transfer-encoding', 'chunked']] })
     for (const response of [declared, chunked]) {
       expect(response.status).toBe(413)
-      expect(response.json()).toMatchObject({ code: 'body_too_large', status: 413 })
+      expect(response.json()).toMatchObject({ code: 'body_too_large', status: 413, detail: expect.stringContaining('fetch handler') })
       expect(response.headers).not.toHaveProperty('isolane-invocation-id')
     }
   })
@@ -291,6 +291,7 @@ describe('bodies', () => {
       expect(response.status).toBe(502)
       expect(response.headers['isolane-outcome']).toBe('exceeded')
       expect(response.json()).toMatchObject({ code: 'exceeded_output', limit: 'output', allowed: 6 * MIB, unit: 'bytes' })
+      expect((response.json() as { detail: string }).detail).toContain(`new Response(readable), it may have ${200 * MIB}`)
     }
   })
 })

@@ -33,6 +33,7 @@ let builder: Builder
 let caller: Caller
 let loadResult: LoadResult
 let loads: FunctionVersion[]
+let removedLogs: string[]
 
 beforeAll(async () => {
   redis = await startRedis()
@@ -53,6 +54,7 @@ beforeEach(async () => {
   caller = { keyId: 'key-1', tenant: 'default', scopes: ['admin'] }
   loadResult = { ok: true, style: 'event', report: REPORT }
   loads = []
+  removedLogs = []
   await new TenantRegistry({ store }).create({ name: 'default' })
 })
 
@@ -73,7 +75,7 @@ function app(): Hono<GatewayEnv> {
     await next()
   })
   gateway.use(actFor(tenants))
-  gateway.route('/v1', createFunctionsRoutes({ registry, builder, loadOnce }))
+  gateway.route('/v1', createFunctionsRoutes({ registry, logs: { remove: async (_tenant, name) => void removedLogs.push(name) }, builder, loadOnce }))
   gateway.route('/v1', createTenantsRoutes({ tenants, keys: new KeyRegistry({ store }) }))
   return gateway
 }
@@ -253,6 +255,30 @@ describe('PUT /v1/functions/{name}', () => {
     })
   })
 
+  test.each([
+    ['memoryMb=100', [64, 128, 256, 512, 1024, 2048]],
+    ['access=all', ['private', 'public']],
+    ['timeoutMs=0', expect.stringContaining('an integer from 1 to')],
+    ['live=maybe', [true, false]],
+    ['memory=128', expect.arrayContaining(['memoryMb', 'env', 'live'])],
+  ])('a refusal of %s lists for programs what is allowed', async (query, allowed) => {
+    expect((await put(HELLO, `?${query}`)).body.allowed).toEqual(allowed)
+  })
+
+  test('says once how packages are bundled, below all imports of some', async () => {
+    const { body } = await put('import "hono"\nimport "zod"')
+    expect(body.detail.match(/npx esbuild index.ts/g)).toHaveLength(1)
+    expect(body.detail).toMatch(/upload bundle.js$/)
+    expect(body.errors.map(({ text }: { text: string }) => text)).toEqual(
+      ['hono', 'zod'].map((name) => `"${name}" is a package, and packages are not installed here`),
+    )
+  })
+
+  test('warns of a direct eval that there is none', async () => {
+    const { body } = await put('export default () => eval("1")')
+    expect(body.warnings).toEqual([expect.stringMatching(/^index.ts:1:22: eval does not exist in functions/)])
+  })
+
   test('a 422 carries the errors for programs too', async () => {
     const { body } = await put('const a = 1\nconst b = = 2')
     expect(body.errors).toEqual([{ text: 'Unexpected "="', file: 'index.ts', line: 2, column: 11, lineText: 'const b = = 2' }])
@@ -329,9 +355,10 @@ describe('reading, changing, removing', () => {
     expect((await call('GET', '/v1/functions/hello')).body.live).toBe(2)
   })
 
-  test('DELETE removes it, and twice is 404', async () => {
+  test('DELETE removes it with its log, and twice is 404', async () => {
     await put(HELLO)
     expect((await call('DELETE', '/v1/functions/hello')).status).toBe(204)
+    expect(removedLogs).toEqual(['hello'])
     for (const [method, path, body] of [
       ['DELETE', ''],
       ['GET', ''],

@@ -269,11 +269,25 @@ describe('what went wrong is in the function’s log, whoever threw the answer a
     )
   })
 
+  test('and goes with the function', async () => {
+    await platform.deploy('leaver', 'export default () => { throw new RangeError("too far") }')
+    await ending(await invoke('leaver'))
+    await vi.waitFor(async () => expect(await lines('leaver')).toHaveLength(1))
+    expect((await platform.fetch('/v1/functions/leaver', { method: 'DELETE' })).status).toBe(204)
+    await platform.deploy('leaver', 'export default () => 1')
+    expect(await lines('leaver')).toEqual([])
+  })
+
   test('a limit that was exceeded', async () => {
     await platform.deploy('sleeper', 'export default () => new Promise(() => {})', 'timeoutMs=50')
     await ending(await invoke('sleeper'))
     await vi.waitFor(async () =>
-      expect(await lines('sleeper')).toEqual([expect.objectContaining({ level: 'error', message: 'Ended: it exceeded its wall limit of 50 ms' })]),
+      expect(await lines('sleeper')).toEqual([
+        expect.objectContaining({
+          level: 'error',
+          message: expect.stringMatching(/^Ended: it did not end within its timeoutMs of 50, .* A larger timeoutMs/),
+        }),
+      ]),
     )
   })
 })

@@ -209,8 +209,16 @@ describe('what is dialled', () => {
       dialer(() => ['127.0.0.1']),
       never,
     ).catch((error: Error) => error.message)
-    expect(refused).toBe('evil.example resolves to an address that functions may not reach; ISOLANE_EGRESS_ALLOW opens ranges')
+    expect(refused).toBe(
+      'evil.example resolves to an address that functions may not reach; ISOLANE_EGRESS_ALLOW, set in the environment of npm start, opens ranges',
+    )
     expect(connections).toBe(0)
+  })
+
+  test.each(['127.0.0.1:1', '*:1'])('where %s opens another port, the refusal says that the port is the reason', async (allow) => {
+    await expect(dial({ secure: false, host: '127.0.0.1', port }, dialer(undefined, allow), never)).rejects.toThrow(
+      `127.0.0.1 is an address that functions may not reach on port ${port}; `,
+    )
   })
 
   test('one private address among public ones is enough to refuse the name', async () => {

@@ -4,6 +4,7 @@ import { parseEgressAllow } from '../../../runtime/contract/egress-allow.ts'
 import { createFetch, type FetchOptions } from '../../../runtime/host/fetch.ts'
 import type { HostAnswer, HostContext } from '../../../runtime/host/operation.ts'
 import { Pipes } from '../../../runtime/host/pipes.ts'
+import { TenantBytes } from '../../../runtime/host/tenant-bytes.ts'
 
 export interface Told {
   readonly status: number
@@ -55,6 +56,9 @@ export class FetchWorld implements AsyncDisposable {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   }
 
+  /** Of the worker that these fetches are made in. */
+  readonly tenantBytes = new TenantBytes()
+
   /** Connections that servers have open. */
   get connections(): ReadonlySet<Socket> {
     return this.#sockets
@@ -68,7 +72,7 @@ export class FetchWorld implements AsyncDisposable {
     const invocation = { tenant, depth: 2 } as HostContext['invocation']
     const ask = (args: object, body: Buffer = Buffer.alloc(0)): Asked => {
       const controller = new AbortController()
-      const context = { invocation, number: ++this.#calls, signal: controller.signal, leftMs, pipes, spent }
+      const context = { invocation, number: ++this.#calls, signal: controller.signal, leftMs, pipes, tenantBytes: this.tenantBytes, spent }
       const full = { method: 'GET', headers: [], redirect: 'follow', body: 'none', ...args }
       const answer = this.operation(full, body, context) as Asked['answer']
       answer.catch(() => {})

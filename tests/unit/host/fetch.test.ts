@@ -3,6 +3,7 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { MAX_SUBREQUESTS } from '../../../runtime/contract/messages.ts'
+import type { HostContext } from '../../../runtime/host/operation.ts'
 import { FetchWorld, header, readAll } from './fetch-world.ts'
 
 const failure = { name: 'TypeError' }
@@ -106,6 +107,25 @@ describe('a request', () => {
     })
     await expect(world.get({ url: inside.replace('http:', 'https:') })).rejects.toMatchObject({ message: expect.stringContaining('may not reach') })
     expect(reached).toBe(0)
+  })
+
+  test('an answer that came whole and waits unread is counted to its tenant, until it is read or given up', async () => {
+    await using world = new FetchWorld()
+    // Just over what is handed over at once, in pieces that come to their end before anybody reads.
+    const origin = await world.serve((_request, response) => {
+      response.writeHead(200, { 'content-length': 70_000 })
+      response.write('x'.repeat(60_000))
+      response.end('x'.repeat(10_000))
+    })
+    const run = world.run()
+    const asked = [run.ask({ url: origin }), run.ask({ url: origin }), run.ask({ url: origin })]
+    for (const { answer } of asked) await answer
+    const held = world.tenantBytes.held('acme')
+    expect([0, 70_000, 140_000, 210_000]).toContain(held)
+    const [first, ...others] = asked.map(({ context }) => context)
+    await readAll(first as HostContext)
+    for (const { number, pipes } of others) pipes.source(number)?.cancel()
+    expect(world.tenantBytes.held('acme')).toBe(0)
   })
 
   test('counts its bytes both ways, heads included', async () => {

@@ -13,6 +13,7 @@ import { MAX_OPEN_FILES } from '../../../runtime/host/kv-files.ts'
 import { chargeOf } from '../../../runtime/host/kv-store.ts'
 import type { HostContext } from '../../../runtime/host/operation.ts'
 import { Pipes } from '../../../runtime/host/pipes.ts'
+import { TenantBytes } from '../../../runtime/host/tenant-bytes.ts'
 import { startRedis, type TestRedis } from '../../redis-server.ts'
 import { dumpStore } from '../../store-dump.ts'
 
@@ -85,6 +86,7 @@ class Caller {
       signal: this.#aborts.signal,
       leftMs: 1_000,
       pipes,
+      tenantBytes: new TenantBytes(),
       spent: this.#spent,
     })
   }

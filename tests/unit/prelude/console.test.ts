@@ -123,3 +123,21 @@ test('no frame of the prelude is in the log: of a trace, of an error, or of a st
     expect(sandbox.logs[at]).toMatch(new RegExp(`^${start}${frame}`))
   }
 })
+
+test('a line that only speaks of a frame of the prelude is logged whole', () => {
+  const stack = 'Error: x\\n    at isolane:prelude:1:2\\n    at f (function.js:1:1)'
+  expect(logged(`console.log(JSON.stringify({ msg: 'x', stack: '${stack}' }))`)).toEqual([`info {"msg":"x","stack":"${stack}"}`])
+  expect(logged(`console.log('isolane:prelude')`, `console.log('    at isolane:prelude:1:2')`)).toEqual([
+    'info isolane:prelude',
+    'info     at isolane:prelude:1:2',
+  ])
+  const kept = ['a', '    at isolane:prelude:1:2 and more', 'see at f (isolane:prelude:1:2)', '{"at": "isolane:prelude"}', '']
+  const dropped = ['    at isolane:prelude:1:2', '    at async new A.#b [as c] (isolane:prelude:1:2)']
+  const text = [kept[0], dropped[0], ...kept.slice(1, 3), dropped[1], ...kept.slice(3)].join('\n')
+  expect(logged(`console.log(${JSON.stringify(text)})`)).toEqual([`info ${kept.join('\n')}`])
+})
+
+test('the stack of an error of the prelude’s own can be logged as JSON', () => {
+  const [line = ''] = logged(`try { new URL('no') } catch (e) { console.log(JSON.stringify({ msg: e.message, stack: e.stack })) }`)
+  expect(JSON.parse(line.replace('info ', ''))).toMatchObject({ msg: expect.stringMatching(/./), stack: expect.stringContaining('function.js') })
+})

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Sandbox } from './sandbox.ts'
 
 test.each([
@@ -52,4 +52,42 @@ test('logging at the end of the stack harms nobody', () => {
   expect(sandbox.rpc(1)).toMatchObject({ kind: expect.any(String) })
   expect(sandbox.rpc(2)).toMatchObject({ kind: 'result', body: '"fine"' })
   expect(sandbox.logs.at(-1)).toBe('info ok')
+})
+
+describe('the causes of an error', () => {
+  const stackOf = (thrown: string): string => {
+    using sandbox = new Sandbox(`export default () => { throw ${thrown} }`)
+    const answer = sandbox.rpc()
+    if (answer.kind !== 'failed') throw new Error('it did not fail')
+    return answer.error.stack
+  }
+
+  test('follow its stack, three of them', () => {
+    const stack = stackOf(`[5, 4, 3, 2, 1].reduce((cause, at) => new Error('e' + at, cause && { cause }), undefined)`)
+    expect(stack.split('\n').filter((line) => !line.startsWith('    at '))).toEqual([
+      'Error: e1',
+      ...['e2', 'e3', 'e4'].map((e) => `[cause]: Error: ${e}`),
+    ])
+    expect(stack.split('[cause]')[1]).toContain('function.js')
+  })
+
+  test.each([
+    ['alone, where the error has no stack', `({ message: 'm', cause: 'why' })`, /^\[cause\]: 'why'$/],
+    ['a plain value', `new Error('x', { cause: { code: 7 } })`, /\n\[cause\]: \{ code: 7 \}$/],
+    ['nothing, where it is its own', `(() => { const e = new Error('x'); e.cause = e; return e })()`, /^(?!.*\[cause\])/s],
+    [
+      'nothing, where it cannot be read',
+      `(() => { const e = new Error('x'); Object.defineProperty(e, 'cause', { get() { throw 1 } }); return e })()`,
+      /^(?!.*\[cause\])/s,
+    ],
+    ['nothing, where a prototype has it', `(() => { Object.prototype.cause = 'p'; return new Error('x') })()`, /^(?!.*\[cause\])/s],
+    [
+      'a title, where its stack cannot be read',
+      `new Error('x', { cause: Object.defineProperty(new Error('y'), 'stack', { get() { throw 1 } }) })`,
+      /\[cause\]: \S/,
+    ],
+    ['no more than fits', `new Error('x', { cause: Object.assign(new Error('y'), { stack: 's'.repeat(99_999) }) })`, /^.{7999}…$/s],
+  ])('are %s', (_, thrown, stack) => {
+    expect(stackOf(thrown)).toMatch(stack)
+  })
 })

@@ -430,3 +430,31 @@ test('a fetch handler hands an answer on, encoded or not', async () => {
   expect(answer).toMatchObject({ kind: 'result', head: { status: 200 }, body: 'got hi' })
   if (answer.kind === 'result' && answer.head.kind === 'http') expect(answer.head.headers.map(([name]) => name)).not.toContain('content-encoding')
 })
+
+describe('the stack of a fetch that was refused', () => {
+  const stackOf = (lines: string): Promise<unknown> =>
+    run(`const load = async (url) => { await fetch(url) }
+      ${lines}
+      try { await Promise.all(['http://10.0.0.1/'].map(load)) } catch (error) { return [error instanceof TypeError, Object.keys(error), String(error), error.stack] }`)
+
+  test('names the author’s function that called it', async () => {
+    const [isTypeError, keys, title, stack] = (await stackOf('')) as [boolean, string[], string, string]
+    expect([isTypeError, keys]).toEqual([true, []])
+    const [first, second, third] = stack.split('\n')
+    expect(first).toBe(title)
+    expect(second).toMatch(/^ {4}at load \(function\.js:\d+:\d+\)$/)
+    expect(third).toBe('    at Array.map (<anonymous>)')
+    expect(stack).not.toMatch(/isolane:prelude/)
+  })
+
+  test.each([
+    ['throws', '() => { throw 1 }'],
+    ['gives no text', '() => ({ get length() { throw 1 } })'],
+    ['gives another text', '() => "nothing"'],
+  ])('does not keep it from being rejected where Error.prepareStackTrace %s', async (_, prepare) => {
+    expect(
+      await stackOf(`Error.prepareStackTrace = ${prepare}
+      try { await load('http://10.0.0.1/') } catch (error) { return [error instanceof TypeError, error.message.length > 0] }`),
+    ).toEqual([true, true])
+  })
+})

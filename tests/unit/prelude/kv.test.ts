@@ -379,3 +379,16 @@ describe('what is refused, with nothing sent', () => {
     expect(kv.asked[0]?.args).toEqual({ scope: 'function', key: 'k', expirationTtl: 60 })
   })
 })
+
+test('the host’s refusal has the stack of the call, below the prelude’s frames', async () => {
+  const kv = new MemoryKv()
+  kv.refusal = new HostError('QuotaExceededError', 'Cannot put (507): full')
+  const source = 'const store = (KV) => KV.put("k", "v")\nexport default async function handler(event, { env }) { await store(env.KV) }'
+  using sandbox = new Sandbox(source, { operations: kv.operations })
+  const answer = await sandbox.ask()
+  expect(answer.kind === 'failed' && answer.error.stack.split('\n')).toEqual([
+    'QuotaExceededError: Cannot put (507): full',
+    expect.stringMatching(/^ {4}at store \(function\.js:\d+:\d+\)$/),
+    expect.stringMatching(/^ {4}at handler \(function\.js:\d+:\d+\)$/),
+  ])
+})
