@@ -43,7 +43,7 @@ async function text(name: string): Promise<string> {
 }
 
 async function withNewWorker(): Promise<void> {
-  const [old] = await platform.workers()
+  const old = (await platform.workers()).find(({ state }) => state === 'ready')
   process.kill(old?.pid as number, 'SIGKILL')
   await vi.waitFor(
     async () => {

@@ -2,6 +2,7 @@ import { budgetOf, type Finding } from './arena.ts'
 import type { Attack } from './attacks/attack.ts'
 
 const SIBLING_MB = 64
+const WARM_MB = 3
 /** What a cell can take between two looks of its worker (10 ms apart, more where the machine is crowded): 3 MB a millisecond. */
 const BETWEEN_TWO_LOOKS_MB = 120
 /** The platform's own margin before it ends a cell for its CPU or its time. */
@@ -37,7 +38,7 @@ export function faults(attack: Attack, finding: Finding): string[] {
  * of the attack and of its sibling, beyond the 40 MB or whatever it held before, and by what is not seen in time.
  */
 function allowedGrowthMb(attack: Attack): number {
-  return 1.5 * (budgetOf(attack).memoryMb + SIBLING_MB) + BETWEEN_TWO_LOOKS_MB
+  return 1.5 * (budgetOf(attack).memoryMb + SIBLING_MB) + WARM_MB * (attack.sandboxes ?? 0) + BETWEEN_TWO_LOOKS_MB
 }
 
 /** CPU budget and grace, as long as they take on this machine now; where an attack waits, its wall time besides. */

@@ -12,6 +12,8 @@ export interface Attack {
   readonly may: readonly string[]
   /** How far it may reach: its own sandbox, or the whole cell (its tenant's process) with what waits in there. */
   readonly radius: 'sandbox' | 'cell'
+  /** Sandboxes it opens by calling itself, besides its own: each takes memory while it is warm. */
+  readonly sandboxes?: number
   /** A weakness that is known and stated, not hidden. */
   readonly weakness?: string
 }

@@ -27,6 +27,7 @@ export const neighbours: readonly Attack[] = [
     'calls itself twice in every call',
     asynchronous('await Promise.all([1, 2].map(() => ctx.env.invoke(ctx.functionName).catch(() => {}))); return "done"'),
     [returned('done'), WALL, CPU],
+    { sandboxes: 255 },
   ),
   tries(
     'calls others more often than it may',
