@@ -54,7 +54,7 @@ ${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} × ${cpus()[
 
 * **outcome**: what the attacker's caller got. Most rows run with \`memoryMb=64\` and 109 ms of CPU, the memory rows with 434 ms.
 * **ms**: from sending the call (or the upload) to its whole answer: queue, cold start and all.
-* **radius**: \`sandbox\`: no process ended. \`cell\`: the tenant's process ended; calls of the same tenant that waited in it are \`lost\`, unbilled. The kill clock acts at
+* **radius**: \`sandbox\`: no process ended. \`cell\`: the tenant's process ended; calls of the same tenant that waited in it are \`lost\`: what they had used is on the bill of the one that ended it. The kill clock acts at
   CPU budget + 250 ms of CPU, and waits for the isolate's own guard where that stands further off, up to twice the budget + 250 ms; past that a plain loop, too, ends its cell.
 * **MB**: anonymous memory of the worker's largest cell, looked at every 10 ms.
 * **innocent**: the slowest of the other tenant's calls meanwhile, in ms; there are only a handful in each row.
@@ -83,6 +83,8 @@ function line({ attack, finding, faults }: Row): string {
 }
 
 function shown(outcome: string): string {
-  const text = outcome.length > 60 ? `${outcome.slice(0, 59)}…` : outcome
+  // A reply may be of any bytes; a table is text.
+  const plain = outcome.replace(/\p{Cc}/gu, '␀')
+  const text = plain.length > 60 ? `${plain.slice(0, 59)}…` : plain
   return /["[{<]/.test(text) ? `\`${text.replaceAll('`', "'")}\`` : text
 }
