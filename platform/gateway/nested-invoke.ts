@@ -11,7 +11,7 @@ import { TOO_DEEP } from './depth.ts'
 import type { Call, Invoke, NewEvent } from './invoke.ts'
 import { parseNestedEvent } from './nested-event.ts'
 import type { OpenInvocation, OpenInvocations, StreamedReply } from './open-invocations.ts'
-import { refusalProblem, type Subject } from './outcome-problem.ts'
+import { outcomeProblem, refusalProblem, type Subject } from './outcome-problem.ts'
 import { parseReplyHead } from './reply-head.ts'
 import { jsonFault } from './rpc-door.ts'
 import type { Functions } from './url-door.ts'
@@ -24,7 +24,7 @@ export interface NestedInvokeDeps {
 
 const EMPTY = Buffer.alloc(0)
 
-type Refusal = Extract<NestedReply, { kind: 'refused' }>
+type Failure = Extract<NestedReply, { kind: 'failed' }>
 
 const MAX_FRAME_BYTES = MAX_BUFFERED_BODY_BYTES + 2 * MAX_REPLY_HEAD_BYTES
 
@@ -63,42 +63,45 @@ export function createNestedInvoke({ open, functions, invoke }: NestedInvokeDeps
     { name, qualifier, door, leftMs }: NestedInvocation,
     head: Buffer,
     body: Buffer,
-  ): Promise<Refusal | { readonly call: Call; readonly target: Resolved }> {
-    if (caller === undefined) return refusal('cancelled', 'Cannot call a function: nobody waits for the caller any more')
+  ): Promise<Failure | { readonly call: Call; readonly target: Resolved }> {
+    if (caller === undefined) return failure('cancelled', 'Cannot call a function: nobody waits for the caller any more')
     const depth = caller.depth + 1
-    if (depth > MAX_INVOKE_DEPTH) return refusal('invoke_too_deep', TOO_DEEP)
+    if (depth > MAX_INVOKE_DEPTH) return failure('invoke_too_deep', TOO_DEEP)
     const event = door === 'rpc' ? ({ door, headers: [] } satisfies NewEvent) : parseNestedEvent(head)
-    if (typeof event === 'string') return refusal('request_invalid', `Cannot call ${name}: ${event}`)
+    if (typeof event === 'string') return failure('request_invalid', `Cannot call ${name}: ${event}`)
     const fault = door === 'rpc' ? jsonFault(body) : undefined
-    if (fault !== undefined) return refusal('json_invalid', `Cannot call ${name}: its event is not one JSON value (${fault})`)
+    if (fault !== undefined) return failure('json_invalid', `Cannot call ${name}: its event is not one JSON value (${fault})`)
     const found = isName(name) ? functions.resolve(caller.tenant, name, qualifier) : undefined
     const target = found instanceof Promise ? await found : found
     if (target === undefined) {
       const what = qualifier === undefined ? '' : ` with a version or alias ${JSON.stringify(qualifier)}`
-      return refusal('function_not_found', `There is no function ${JSON.stringify(name)}${what} of this tenant`.slice(0, 300))
+      return failure('function_not_found', `There is no function ${JSON.stringify(name)}${what} of this tenant`.slice(0, 300))
     }
     return { call: invoke(target, { trigger: 'invoke', event, body, depth, leftMs }), target }
   }
 }
 
-function refusal(code: string, detail: string): Refusal {
-  return { kind: 'refused', code, detail }
+function failure(code: string, detail: string): Failure {
+  return { kind: 'failed', code, detail }
 }
 
 /** What the caller is told of a call that is over. */
 function nestedReplyOf(reply: LaneReply, target: Subject): NestedReply {
-  if (reply.kind === 'refused') {
-    const { code, detail } = refusalProblem(reply.reason, target)
-    return refusal(code, detail)
-  }
+  if (reply.kind === 'refused') return failed(refusalProblem(reply.reason, target))
   const outcome = reply.kind === 'verdict' ? reply.outcome : reply.head.outcome
-  if (reply.kind === 'verdict' || outcome.kind !== 'returned') return { kind: 'failed', outcome }
+  // Of the same tenant: what it threw is its own.
+  if (outcome.kind !== 'returned') return failed(outcomeProblem(outcome, target, true))
+  if (reply.kind === 'verdict') throw new TypeError('Cannot answer: the lane says "returned" but carries no reply')
   const head = parseReplyHead(reply.text)
   return head === undefined ? badReply(target) : { kind: 'returned', head }
 }
 
+function failed({ code, detail }: { readonly code: string; readonly detail: string }): Failure {
+  return failure(code, detail)
+}
+
 function sendWhole(outgoing: ServerResponse, reply: NestedReply, body: Buffer = EMPTY): void {
-  outgoing.writeHead(200).end(Buffer.concat([frameOf(reply), body]))
+  outgoing.writeHead(200).end(Buffer.concat([encodeFrame(reply), body]))
 }
 
 async function sendStream(outgoing: ServerResponse, head: ReplyHead, { body, open, settled }: StreamedReply): Promise<void> {
@@ -106,20 +109,16 @@ async function sendStream(outgoing: ServerResponse, head: ReplyHead, { body, ope
     if (!isReturned(last)) body.cut()
   })
   outgoing.writeHead(200)
-  outgoing.write(frameOf({ kind: 'returned', head }))
+  outgoing.write(encodeFrame({ kind: 'returned', head } satisfies NestedReply))
   const whole = (await body.into(outgoing)) === 'whole' && (open || body.length !== undefined || isReturned(await settled))
   if (whole) outgoing.end()
   else outgoing.destroy()
-}
-
-function frameOf(reply: NestedReply): Buffer {
-  return encodeFrame(reply, reply.kind === 'returned' ? JSON.stringify(reply.head) : '')
 }
 
 function isReturned(last: LaneReply): boolean {
   return last.kind === 'answered' && last.head.outcome.kind === 'returned'
 }
 
-function badReply({ tenant, name }: Subject): Refusal {
-  return refusal('bad_reply', `${tenant}/${name} answered with a status or header that HTTP cannot carry`)
+function badReply({ tenant, name }: Subject): Failure {
+  return failure('bad_reply', `${tenant}/${name} answered with a status or header that HTTP cannot carry`)
 }

@@ -1,10 +1,11 @@
 import { webcrypto } from 'node:crypto'
+import type { KeyRecord } from '../contract/key-record.ts'
 import { MAX_BUFFERED_BODY_BYTES } from '../contract/limits.ts'
 import { readArguments } from './crypto-arguments.ts'
 import { checkCost } from './crypto-cost.ts'
 import type { Holdings } from './holdings.ts'
 import type { CryptoKey } from './key-cache.ts'
-import { type KeyRecord, recordKey } from './key-record.ts'
+import { recordKey } from './key-record.ts'
 import type { LocalOperation, LocalResult } from './local-operations.ts'
 import { Refusal } from './refusal.ts'
 

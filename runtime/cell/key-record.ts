@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, createSecretKey, KeyObject, type webcrypto } from 'node:crypto'
+import type { KeyRecord } from '../contract/key-record.ts'
 import { asInteger, asObject, asString } from '../contract/parse.ts'
 import type { CryptoKey, KeyCache } from './key-cache.ts'
 import { Refusal } from './refusal.ts'
@@ -8,15 +9,6 @@ const MAX_MODULUS_BITS = 8_192
 
 /** A secret may be any bytes; with those of MAX_KEYS (key-cache.ts) a sandbox's keys stay within 8 MiB. */
 const MAX_KEY_BYTES = 64 * 1024
-
-/** A key as it goes to the guest: `spec` and its sealed bytes are all that a cell needs to make it again. */
-export interface KeyRecord {
-  readonly handle: number
-  /** A KeySpec as JSON text; the guest keeps it as it is. */
-  readonly spec: string
-  /** Length of its sealed bytes in the reply's body. */
-  readonly bytes: number
-}
 
 interface KeySpec {
   readonly type: string

@@ -1,5 +1,4 @@
 import type { EventHead, ReplyHead } from './messages.ts'
-import type { Outcome } from './outcome.ts'
 import { asInteger, asObject, asString, ContractError } from './parse.ts'
 
 /**
@@ -10,7 +9,7 @@ import { asInteger, asObject, asString, ContractError } from './parse.ts'
  *     POST /invocations/{id}/{attempt}/reply     ← a frame: head DataReplyHead, text ReplyHead; after it the reply's bytes
  *                                                → 204 when the caller has them all; cut when the caller has left
  *     POST /invoke                               ← a frame: head NestedInvocation, text EventHead, body the event's bytes
- *                                                → 200, a frame: head NestedReply, text ReplyHead; after it the reply's bytes
+ *                                                → 200, a frame: head NestedReply; after it the reply's bytes
  *
  * Whoever cannot finish cuts the connection: a body that ended cleanly is whole.
  */
@@ -43,11 +42,10 @@ export interface NestedInvocation {
   readonly leftMs: number
 }
 
-/** `refused`: never ran; `code` is that of the HTTP problem a caller from outside would get. */
+/** `failed`: refused, or ended without a reply; in the words of the HTTP problem that an owner calling from outside would get. */
 export type NestedReply =
   | { readonly kind: 'returned'; readonly head: ReplyHead }
-  | { readonly kind: 'failed'; readonly outcome: Outcome }
-  | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
+  | { readonly kind: 'failed'; readonly code: string; readonly detail: string }
 
 /** Longest chain of functions calling functions. */
 export const MAX_INVOKE_DEPTH = 8

@@ -131,6 +131,8 @@ export function isCellCall(op: string): boolean {
   return op.startsWith('crypto.') || op.startsWith('zlib.')
 }
 
+/** Pipe 0 is the invocation's own: its request to read, its reply to write. All others have the number of the host call that opened them. */
+export const OWN_PIPE = 0
 /** Largest piece of bytes one host call carries, either way. */
 export const MAX_CHUNK_BYTES = 64 * 1024
 /** Host calls of one invocation that are not settled yet. */

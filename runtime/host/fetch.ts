@@ -106,7 +106,7 @@ export function createFetch(options: FetchOptions): HostOperation & Disposable {
 
   const operation: HostOperation = async (args, body, context) => {
     const request = parseFetch(args, body)
-    const upload = isStreamed(request.body) ? new UploadBody() : undefined
+    const upload = isStreamed(request.body) ? new UploadBody('fetch failed') : undefined
     if (upload !== undefined) context.pipes.addSink(context.number, upload)
     try {
       return await follow({ ...request, headers: withOwnHeaders(request.headers, context) }, upload, context)

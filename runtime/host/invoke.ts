@@ -46,7 +46,7 @@ export function createInvoke(invokeBeside: InvokeBeside, tenantBytes: TenantByte
     const { head, first, bytes } = await ask().finally(() => tenantBytes.give(tenant, held))
     if (head.kind !== 'returned') {
       bytes.destroy()
-      return { value: { failed: failureOf(head, nested.name) } }
+      return { value: { failed: { code: head.code, detail: head.detail } } }
     }
     if (first.length > 0) bytes.unshift(first)
     const source = sourceOf(bytes, `The answer of ${nested.name} broke off`)
@@ -81,7 +81,7 @@ function parseInvoke(args: unknown, context: HostContext): { nested: NestedInvoc
 }
 
 async function collect({ pipes, number }: HostContext, hold: (bytes: number) => void): Promise<Buffer> {
-  const upload = new UploadBody()
+  const upload = new UploadBody('Cannot invoke')
   pipes.addSink(number, upload)
   const gathered = new GatheredBytes()
   try {
@@ -109,19 +109,5 @@ async function readWhole(source: ByteSource, name: string): Promise<Buffer> {
     if (gathered.length <= MAX_CHUNK_BYTES) continue
     source.cancel()
     throw new HostError('Error', `The answer of ${name} is not what it was announced as`)
-  }
-}
-
-/** In the words of the HTTP problem that a caller from outside would get, without what only the owner's key may see. */
-function failureOf(reply: Exclude<NestedReply, { kind: 'returned' }>, name: string): { code: string; detail: string } {
-  if (reply.kind === 'refused') return { code: reply.code, detail: reply.detail }
-  const { outcome } = reply
-  switch (outcome.kind) {
-    case 'threw':
-      return { code: 'function_threw', detail: `${name} threw ${outcome.error.name}: ${outcome.error.message}` }
-    case 'exceeded':
-      return { code: `exceeded_${outcome.limit}`, detail: `${name} exceeded its ${outcome.limit} limit of ${outcome.allowed} ${outcome.unit}` }
-    default:
-      return { code: outcome.kind, detail: `${name} was ${outcome.kind}` }
   }
 }

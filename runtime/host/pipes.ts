@@ -17,9 +17,6 @@ export interface ByteSink {
   abort(): void
 }
 
-/** Pipe 0 is the invocation's own: its request to read, its reply to write. All others have the number of the host call that opened them. */
-export const OWN_PIPE = 0
-
 /** The open ends of one invocation's pipes. */
 export class Pipes implements Disposable {
   readonly #sources = new Map<number, ByteSource>()

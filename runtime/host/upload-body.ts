@@ -13,12 +13,18 @@ interface Piece {
 
 /** A request's body on its way from the function: what it writes is taken as fast as the connection takes it. */
 export class UploadBody implements ByteSink {
+  readonly #failure: string
   readonly #pieces: Piece[] = []
   #ended = false
   /** Nobody takes any more. */
   #closed = false
   #wake: (() => void) | undefined
   #bytes = 0
+
+  /** `failure`: how a message about a body that broke off begins. */
+  constructor(failure: string) {
+    this.#failure = failure
+  }
 
   write(bytes: Buffer): Promise<void> {
     if (this.#ended || this.#closed) return Promise.reject(requestOver())
@@ -56,7 +62,7 @@ export class UploadBody implements ByteSink {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void> {
     for (;;) {
-      if (this.#closed) throw new HostError('TypeError', 'fetch failed: the request body broke off')
+      if (this.#closed) throw new HostError('TypeError', `${this.#failure}: the request body broke off`)
       const next = this.#pieces.shift()
       if (next !== undefined) {
         next.taken()

@@ -62,7 +62,6 @@ export interface WorkerLaneOptions {
   readonly onAbort: (key: string) => void
   /** The lane has given this worker up: whatever it runs is somebody else's, or lost. It joins again by itself. */
   readonly onGone: () => void
-  readonly onState: (state: 'ready' | 'draining') => void
   readonly onError: (error: Error) => void
 }
 
@@ -171,7 +170,7 @@ export class WorkerLane {
   async #beat(): Promise<void> {
     if (this.#beating || this.#closed) return
     this.#beating = true
-    const { workerId, capacityMb, info, resident, onState, onError } = this.#options
+    const { workerId, capacityMb, info, resident, onError } = this.#options
     const epoch = this.#epoch
     const sentAt = performance.now()
     try {
@@ -195,7 +194,6 @@ export class WorkerLane {
       } else {
         // From when it was sent: the answer may have been long under way.
         this.#lastGoodBeat = sentAt
-        onState(answer === 'r' ? 'ready' : 'draining')
         if (answer === 'r' && this.#draining) await this.drain()
       }
     } catch (error) {

@@ -1,19 +1,9 @@
+import type { KeyRecord } from '../contract/key-record.ts'
 import { arrayIsArray, jsonParse, objectHasOwn, SafeTypeError, SafeUint8Array } from './primordials.ts'
 
-/** A key as its sandbox holds it. Never handed to user code: not even a key that may be exported is read here. */
-export interface KeyState {
-  /** Names it towards the cell, which remembers the keys used last. */
-  readonly handle: number
-  /** What it is, as the cell has written it, and needs it to make the key again (runtime/cell/key-record.ts). */
-  readonly spec: string
+/** A key as its sandbox holds it, sealed. Never handed to user code: not even a key that may be exported is read here. */
+export interface KeyState extends Pick<KeyRecord, 'handle' | 'spec'> {
   readonly material: Uint8Array
-}
-
-/** What the cell tells about a key it has made; the key's bytes come in the body. */
-export interface KeyRecord {
-  readonly handle: number
-  readonly spec: string
-  readonly bytes: number
 }
 
 interface KeySpec {

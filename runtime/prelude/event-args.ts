@@ -1,5 +1,5 @@
 import type { ReadableStream } from 'web-streams-polyfill'
-import type { EventHead } from '../contract/messages.ts'
+import { type EventHead, OWN_PIPE } from '../contract/messages.ts'
 import { toBase64 } from './base64.ts'
 import { type Body, bodyOf } from './body.ts'
 import type { Call } from './call.ts'
@@ -17,8 +17,6 @@ import type { Handler } from './styles.ts'
 
 export type UrlHead = EventHead & { door: 'url' }
 export type EventBytes = string | ArrayBuffer | undefined
-
-const OWN_PIPE = 0
 
 /** What the handler is called with: door × style. Throws a TypeError when an rpc event is not JSON. */
 export function eventArgs(handler: Handler, head: EventHead, body: EventBytes, call: Call, info: FunctionInfo): unknown[] {

@@ -1,7 +1,7 @@
 import { type HostReply, MAX_OPEN_HOST_CALLS } from '../contract/messages.ts'
 import { type Call, currentCall } from './call.ts'
 import { DOMException } from './dom-exception.ts'
-import { callersFrames } from './own-frames.ts'
+import { callersFrames, MAX_STACK_CHARS } from './own-frames.ts'
 import {
   define,
   jsonParse,
@@ -22,8 +22,6 @@ import {
 } from './primordials.ts'
 import { cut } from './text.ts'
 import { post } from './wall.ts'
-
-const MAX_STACK_CHARS = 8_000
 
 /** What the host gave back. `body` is undefined where there were no bytes. */
 export interface HostValue {

@@ -1,6 +1,9 @@
 import { PRELUDE_FILE } from './attach.ts'
 import { regExpExec, stringIncludes, stringIndexOf, stringSlice } from './primordials.ts'
 
+/** What is kept of a stack. */
+export const MAX_STACK_CHARS = 8_000
+
 /** A whole line of a stack as V8 writes it: `at name (file:line:column)` or `at file:line:column`, and nothing after it. */
 const OWN_FRAME = new RegExp(`^\\s+at (?:async )?(?:[^()]* \\()?${PRELUDE_FILE}(?::\\d+)*\\)?$`)
 const NATIVE_FRAME = /^\s+at [^()]* \(<anonymous>\)$/

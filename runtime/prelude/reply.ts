@@ -1,6 +1,6 @@
 import type { ReadableStream } from 'web-streams-polyfill'
 import { MAX_BUFFERED_BODY_BYTES, MAX_INLINE_BODY_BYTES, MAX_REPLY_HEAD_BYTES, MAX_STREAMED_BODY_BYTES } from '../contract/limits.ts'
-import { ReplyGoesOn } from '../contract/messages.ts'
+import { OWN_PIPE, ReplyGoesOn } from '../contract/messages.ts'
 import { isUnusable } from './body.ts'
 import { type Call, endCall } from './call.ts'
 import { bytesOf, copyBytes, encodeUtf8, isBufferSource } from './encoding.ts'
@@ -29,7 +29,6 @@ import { postAnswer } from './wall.ts'
 
 /** `failed` for the platform's own limit, not for what the function threw. */
 const BY_LIMIT = 1
-const OWN_PIPE = 0
 /** A head's end, when the body follows and nobody knows how long it is. */
 const STREAMED = ',"stream":{}'
 

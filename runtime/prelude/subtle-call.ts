@@ -1,6 +1,7 @@
+import type { KeyRecord } from '../contract/key-record.ts'
 import { MAX_BUFFERED_BODY_BYTES } from '../contract/limits.ts'
 import { cellCall } from './cell-call.ts'
-import { type CryptoKey, createCryptoKey, type KeyRecord } from './crypto-key.ts'
+import { type CryptoKey, createCryptoKey } from './crypto-key.ts'
 import { DOMException } from './dom-exception.ts'
 import { copyBytes, view } from './encoding.ts'
 import type { HostValue } from './host-call.ts'

@@ -1,4 +1,5 @@
-import { type CryptoKey, type KeyRecord, type KeyState, keyState } from './crypto-key.ts'
+import type { KeyRecord } from '../contract/key-record.ts'
+import { type CryptoKey, type KeyState, keyState } from './crypto-key.ts'
 import { copyOfSource, isBufferSource } from './encoding.ts'
 import { jsonWebKeyText, textsText } from './json-web-key.ts'
 import { mapHas, SafeMap, SafeTypeError } from './primordials.ts'

@@ -1,11 +1,10 @@
 import { inspect } from './inspect.ts'
-import { withoutOwnFrames } from './own-frames.ts'
+import { MAX_STACK_CHARS, withoutOwnFrames } from './own-frames.ts'
 import { isObject, jsonStringify, objectHasOwn } from './primordials.ts'
 import { cut, toText } from './text.ts'
 
 const MAX_NAME_CHARS = 100
 const MAX_MESSAGE_CHARS = 4_000
-const MAX_STACK_CHARS = 8_000
 /** How many causes are shown: the cause, its cause, and the cause of that. */
 const MAX_CAUSES = 3
 

@@ -1,13 +1,13 @@
 import type { FunctionVersion } from '../contract/function-version.ts'
 import type { Invocation } from '../contract/invocation.ts'
 import { cpuBudgetMs, INIT_CPU_MS, INIT_WALL_MS, MAX_INLINE_BODY_BYTES, MAX_REPLY_HEAD_BYTES, MAX_SLICE_CPU_MS } from '../contract/limits.ts'
-import { MAX_LOG_BYTES_PER_CALL, MAX_LOG_LINE_CHARS, MAX_WAIT_UNTIL_MS, ReplyGoesOn } from '../contract/messages.ts'
+import { MAX_LOG_BYTES_PER_CALL, MAX_LOG_LINE_CHARS, MAX_WAIT_UNTIL_MS, OWN_PIPE, ReplyGoesOn } from '../contract/messages.ts'
 import type { Outcome } from '../contract/outcome.ts'
 import type { DataClient } from '../data/data-client.ts'
 import { HostCalls } from '../host/host-calls.ts'
 import { lazySource } from '../host/node-pipes.ts'
 import type { HostOperation, HostSpending } from '../host/operation.ts'
-import { OWN_PIPE, Pipes } from '../host/pipes.ts'
+import { Pipes } from '../host/pipes.ts'
 import type { TenantBytes } from '../host/tenant-bytes.ts'
 import type { Claim } from '../lane/worker-lane.ts'
 import type { GuestMessage, SliceOwner, SliceReport } from './cell-process.ts'
@@ -133,11 +133,6 @@ export class Run {
   /** It took others down with it: what they had used would be nobody's else. */
   payFor(debt: Debt): void {
     this.#meter.payFor(debt)
-  }
-
-  /** CPU of its cell that no slice had accounted for. */
-  charge(cpuMs: number): void {
-    this.#meter.charge(cpuMs)
   }
 
   /** Shares the fate of the run that opened its sandbox. */

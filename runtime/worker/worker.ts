@@ -131,7 +131,6 @@ export class Worker implements RunHost {
       onClaim: (claim) => void this.#take(claim),
       onGone: () => this.#gone(),
       onAbort: (key) => this.#abort(key),
-      onState: () => {},
       onError,
     })
   }

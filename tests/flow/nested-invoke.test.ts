@@ -85,7 +85,7 @@ describe('a function that calls another', () => {
     const error = { name: 'TypeError', message: 'no', stack: 'at' }
     await gateway.deploy('throws', async (run) => run.settle({ kind: 'threw', error, phase: 'run' }))
     const { head, body } = await within(async (run) => whole(await run.invoke({ name: 'throws', door: 'url' }, URL_EVENT)))
-    expect([head, body]).toEqual([{ kind: 'failed', outcome: { kind: 'threw', error, phase: 'run' } }, ''])
+    expect([head, body]).toEqual([{ kind: 'failed', code: 'function_threw', detail: 'default/throws threw TypeError: no' }, ''])
   })
 
   test('gets a streamed answer as it comes', async () => {
@@ -147,7 +147,7 @@ describe('a function that calls another', () => {
     const goDown: Script = async (run) => {
       depths.push(run.invocation.depth)
       const { head, body } = await whole(await run.invoke({ name: 'down', door: 'url' }, URL_EVENT))
-      run.settle({ kind: 'returned' }, OK, head.kind === 'refused' ? head.code : body)
+      run.settle({ kind: 'returned' }, OK, head.kind === 'failed' ? head.code : body)
     }
     await gateway.deploy('down', async (run) => run.settle({ kind: 'returned' }, OK, ''))
     // From now on the lane knows that it hardly computes: one worker holds all of the chain.
@@ -161,8 +161,8 @@ describe('a function that calls another', () => {
 describe('is refused', () => {
   const refusal = async (wanted: Parameters<ScriptedRun['invoke']>[0], event: unknown = URL_EVENT, body = ''): Promise<string> => {
     const { head } = await within(async (run) => whole(await run.invoke(wanted, event, body)))
-    expect(head).toMatchObject({ kind: 'refused', detail: expect.stringMatching(/./) })
-    return (head as Extract<NestedReply, { kind: 'refused' }>).code
+    expect(head).toMatchObject({ kind: 'failed', detail: expect.stringMatching(/./) })
+    return (head as Extract<NestedReply, { kind: 'failed' }>).code
   }
 
   test.each([
@@ -196,7 +196,7 @@ describe('is refused', () => {
   test('a caller nobody waits for any more', async () => {
     const after = await within(async (run) => run)
     const { head } = await whole(await after.invoke({ name: 'inner', door: 'url' }, URL_EVENT))
-    expect(head).toMatchObject({ kind: 'refused', code: 'cancelled' })
+    expect(head).toMatchObject({ kind: 'failed', code: 'cancelled' })
   })
 })
 

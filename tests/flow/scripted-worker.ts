@@ -100,7 +100,6 @@ export class ScriptedWorker implements AsyncDisposable {
       onClaim: (claim) => this.#take(claim),
       onAbort: (key) => this.#runs.get(key)?.abort(),
       onGone: () => {},
-      onState: () => {},
       onError: (error) => this.errors.push(error),
     })
     this.data = new DataClient({ machine: machineId(), lookUp: (gatewayId) => this.lane.dataAddress(gatewayId) })

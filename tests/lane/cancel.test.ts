@@ -1,23 +1,19 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parseUsageRecord } from '../../platform/billing/parse-usage-record.ts'
 import { Submitter } from '../../runtime/lane/submitter.ts'
-import { startRedis, type TestRedis } from '../redis-server.ts'
+import type { TestRedis } from '../redis-server.ts'
 import { idOf } from '../unit/billing/usage-fixture.ts'
-import { HELLO, keyOf, LaneDriver, PREFIX } from './lane-driver.ts'
+import { HELLO, keyOf, type LaneDriver, PREFIX } from './lane-driver.ts'
+import { laneOfItsOwn } from './lane-of-its-own.ts'
 import { StandInWorker, submission } from './stand-in-worker.ts'
 
 let server: TestRedis
 let lane: LaneDriver
 
-beforeAll(async () => {
-  server = await startRedis()
-  lane = new LaneDriver(server.url)
+laneOfItsOwn((opened, redis) => {
+  lane = opened
+  server = redis
 })
-afterAll(async () => {
-  lane.close()
-  await server.stop()
-})
-beforeEach(() => lane.reset())
 
 describe('what is queued', () => {
   test('is taken out: one record that bills nothing, one reply, nothing else left of it', async () => {

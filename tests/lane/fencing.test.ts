@@ -1,21 +1,15 @@
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parseUsageRecord } from '../../platform/billing/parse-usage-record.ts'
-import { startRedis, type TestRedis } from '../redis-server.ts'
+import { startRedis } from '../redis-server.ts'
 import { HELLO, keyOf, LaneDriver, PREFIX } from './lane-driver.ts'
+import { laneOfItsOwn } from './lane-of-its-own.ts'
 
-let server: TestRedis
 let lane: LaneDriver
 
-beforeAll(async () => {
-  server = await startRedis()
-  lane = new LaneDriver(server.url)
+laneOfItsOwn((opened) => {
+  lane = opened
 })
-afterAll(async () => {
-  lane.close()
-  await server.stop()
-})
-beforeEach(() => lane.reset())
 
 /** Everything the lane holds, but for the moment of its last verb. */
 async function everything(): Promise<Record<string, unknown>> {

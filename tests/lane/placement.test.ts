@@ -1,19 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { startRedis, type TestRedis } from '../redis-server.ts'
-import { HELLO, keyOf, LaneDriver, PREFIX, VERSION } from './lane-driver.ts'
+import { describe, expect, test } from 'vitest'
+import { HELLO, keyOf, type LaneDriver, PREFIX, VERSION } from './lane-driver.ts'
+import { laneOfItsOwn } from './lane-of-its-own.ts'
 
-let server: TestRedis
 let lane: LaneDriver
 
-beforeAll(async () => {
-  server = await startRedis()
-  lane = new LaneDriver(server.url)
+laneOfItsOwn((opened) => {
+  lane = opened
 })
-afterAll(async () => {
-  lane.close()
-  await server.stop()
-})
-beforeEach(() => lane.reset())
 
 /** The share of a core a version is known to take: what runs of it used. */
 async function teach(versionId: string, cpuMs: number, waitMs: number): Promise<void> {

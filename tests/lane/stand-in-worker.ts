@@ -52,7 +52,6 @@ export class StandInWorker {
       onClaim: (claim) => void this.#take(claim, holdMs(), workerId),
       onAbort: (key) => this.#aborted.resolve(key),
       onGone: () => this.gone++,
-      onState: () => {},
       onError: (error) => this.errors.push(error),
     })
   }

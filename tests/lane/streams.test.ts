@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { FunctionLog } from '../../runtime/lane/function-log.ts'
 import { LaneView } from '../../runtime/lane/lane-view.ts'
 import { UsageStream } from '../../runtime/lane/usage-stream.ts'
-import { startRedis, type TestRedis } from '../redis-server.ts'
+import type { TestRedis } from '../redis-server.ts'
 import { idOf } from '../unit/billing/usage-fixture.ts'
-import { HELLO, keyOf, LaneDriver, PREFIX } from './lane-driver.ts'
+import { HELLO, keyOf, type LaneDriver, PREFIX } from './lane-driver.ts'
+import { laneOfItsOwn } from './lane-of-its-own.ts'
 
 let server: TestRedis
 let lane: LaneDriver
@@ -12,15 +13,10 @@ const fail = (error: Error): void => {
   throw error
 }
 
-beforeAll(async () => {
-  server = await startRedis()
-  lane = new LaneDriver(server.url)
+laneOfItsOwn((opened, redis) => {
+  lane = opened
+  server = redis
 })
-afterAll(async () => {
-  lane.close()
-  await server.stop()
-})
-beforeEach(() => lane.reset())
 
 describe('replies', () => {
   test('to a gateway that is gone are dropped, and its stream does not come back', async () => {
