@@ -1,10 +1,10 @@
 import type { ReplyHead } from '../../runtime/contract/messages.ts'
 import type { LaneReply } from '../../runtime/lane/submitter.ts'
-import type { Answered } from './invoke.ts'
-import type { StreamedReply } from './open-invocations.ts'
-import { outcomeProblem, refusalProblem } from './outcome-problem.ts'
-import { problemResponse } from './problem.ts'
-import { confineCookie, parseReplyHead } from './reply-head.ts'
+import type { Answered } from '../invocations/invoke.ts'
+import type { StreamedReply } from '../invocations/open-invocations.ts'
+import { outcomeProblem, refusalProblem } from '../invocations/outcome-problem.ts'
+import { confineCookie, parseReplyHead } from '../invocations/reply-head.ts'
+import { problemResponse } from '../problem.ts'
 
 export interface AnswerOptions {
   /** The caller may see what the function threw. */

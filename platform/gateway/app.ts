@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
+import { Problem, problemResponse } from '../problem.ts'
 import type { Tenant } from '../registry/tenant-registry.ts'
 import { actFor } from './acting-tenant.ts'
 import { authenticate, type Keys } from './authenticate.ts'
 import type { GatewayEnv } from './caller.ts'
 import { docsRoutes } from './docs-routes.ts'
-import { Problem, problemResponse } from './problem.ts'
 
 export interface AppDeps {
   readonly log: Pick<Logger, 'error'>

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { MiddlewareHandler } from 'hono'
+import { Problem } from '../problem.ts'
 import type { Caller, GatewayEnv } from './caller.ts'
-import { Problem } from './problem.ts'
 
 /** Who a key belongs to: at once from memory, a promise when it must be read. */
 export interface Keys {

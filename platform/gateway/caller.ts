@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
+import { Problem } from '../problem.ts'
 import type { KeyScope } from '../registry/key-record.ts'
-import { Problem } from './problem.ts'
 
 /** Who a request comes from, once its key has been checked. */
 export interface Caller {

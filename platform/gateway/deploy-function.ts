@@ -4,6 +4,8 @@ import { toAuthorPlace } from '../builder/author-place.ts'
 import { describeBuildError } from '../builder/build-error.ts'
 import type { Builder } from '../builder/builder.ts'
 import type { BuildFailure, Built, Upload } from '../builder/built.ts'
+import type { ProblemInit } from '../problem.ts'
+import { Problem } from '../problem.ts'
 import type { Candidate } from '../registry/candidate.ts'
 import { CandidateGone } from '../registry/candidate.ts'
 import type { Acceptance } from '../registry/function-decisions.ts'
@@ -11,8 +13,6 @@ import type { FunctionRegistry } from '../registry/function-registry.ts'
 import type { VersionEntry } from '../registry/function-state.ts'
 import { hiddenSettings } from '../registry/secret-decisions.ts'
 import type { SettingsChange } from '../registry/settings.ts'
-import type { ProblemInit } from './problem.ts'
-import { Problem } from './problem.ts'
 
 /** What the first load of a version measured. */
 export interface LoadMeasures {

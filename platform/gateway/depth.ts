@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { MAX_INVOKE_DEPTH } from '../../runtime/contract/data.ts'
 import { DEPTH_HEADER } from '../../runtime/contract/depth-header.ts'
-import { Problem } from './problem.ts'
+import { TOO_DEEP } from '../invocations/nested-invoke.ts'
+import { Problem } from '../problem.ts'
 
 /**
  * How many functions stand behind a request: 0 from outside.
@@ -15,5 +16,3 @@ export function depthOf(incoming: IncomingMessage): number {
   if (Number.isInteger(depth) && depth >= 0 && depth <= MAX_INVOKE_DEPTH) return depth
   throw new Problem({ status: 508, code: 'invoke_too_deep', detail: TOO_DEEP })
 }
-
-export const TOO_DEEP = `Cannot make this call: functions may call each other ${MAX_INVOKE_DEPTH} deep (fixed for all functions)`

@@ -1,13 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { GatheredBytes } from '../../runtime/contract/gathered-bytes.ts'
 import { MAX_BUFFERED_BODY_BYTES, MAX_INLINE_BODY_BYTES, MAX_STREAMED_BODY_BYTES } from '../../runtime/contract/limits.ts'
-import { ByteFlow } from './byte-flow.ts'
+import { ByteFlow } from '../invocations/byte-flow.ts'
+import type { EventBody } from '../invocations/open-invocations.ts'
+import { Problem } from '../problem.ts'
 import type { HoldBytes } from './held-bodies.ts'
-import { Problem } from './problem.ts'
 import { bodyTooLarge } from './request-body.ts'
-
-/** A Buffer is all of it. A flow is still with its sender, and is read when the function reads. */
-export type EventBody = Buffer | ByteFlow
 
 const EMPTY = Buffer.alloc(0)
 const STREAM_IT = `A function with a fetch handler takes up to ${MAX_STREAMED_BODY_BYTES} at its URL, as a stream`

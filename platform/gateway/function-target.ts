@@ -1,10 +1,10 @@
 import type { Context } from 'hono'
 import { isName, NAME_RULE } from '../../runtime/contract/names.ts'
+import { Problem } from '../problem.ts'
 import type { KeyScope } from '../registry/key-record.ts'
 import { reaches } from './authenticate.ts'
 import { type GatewayEnv, needScope } from './caller.ts'
 import { noSuchFunction } from './functions-here.ts'
-import { Problem } from './problem.ts'
 
 /** Whose function the path's `:name` is, and which: checked against the key before anything is looked up. */
 export function functionTarget(c: Context<GatewayEnv>, scope: KeyScope): { tenant: string; name: string } {

@@ -1,4 +1,4 @@
-import { Problem } from './problem.ts'
+import { Problem } from '../problem.ts'
 
 /** The answer for what does not exist, and for what the key does not reach: the two must not differ. */
 export function noSuchFunction(name: string, qualifier?: string): Problem {

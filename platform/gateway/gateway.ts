@@ -9,11 +9,12 @@ import { connected, openLaneConnection } from '../../runtime/lane/connection.ts'
 import { FunctionLog } from '../../runtime/lane/function-log.ts'
 import { LaneView } from '../../runtime/lane/lane-view.ts'
 import { lanePrefix, MAIN_LANE } from '../../runtime/lane/scripts.ts'
-import { Submitter } from '../../runtime/lane/submitter.ts'
 import { DecisionLog } from '../autoscaler/decision-log.ts'
 import { LedgerClient } from '../billing/ledger-client.ts'
 import { ledgerSocketPath } from '../billing/socket-path.ts'
 import { createBuilder } from '../builder/builder.ts'
+import { reachableHost } from '../invocations/data-server.ts'
+import { openEntrance } from '../invocations/entrance.ts'
 import { FunctionDirectory } from '../registry/function-directory.ts'
 import { FunctionRegistry } from '../registry/function-registry.ts'
 import { KeyRegistry } from '../registry/key-registry.ts'
@@ -24,16 +25,11 @@ import { TenantRegistry } from '../registry/tenant-registry.ts'
 import { StartError } from '../start-error.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { createApp } from './app.ts'
-import { publishDataAddress } from './data-address.ts'
-import { openDataServer, reachableHost } from './data-server.ts'
 import { fleetRoutes } from './fleet-routes.ts'
 import { createFunctionsRoutes } from './functions-routes.ts'
 import { HeldBodies } from './held-bodies.ts'
-import { createInvoke } from './invoke.ts'
 import { createLoadOnce } from './load-once.ts'
 import { logsRoutes } from './logs-routes.ts'
-import { createNestedInvoke } from './nested-invoke.ts'
-import { OpenInvocations } from './open-invocations.ts'
 import { dropRestOfBodies } from './rest-of-body.ts'
 import { rpcDoor } from './rpc-door.ts'
 import { createSecretsRoutes } from './secrets-routes.ts'
@@ -86,8 +82,6 @@ export async function openGateway({
   await using releases = new AsyncDisposableStack()
   const onError = (error: Error): void => log.debug({ err: error }, 'Lane connection of the gateway')
   const gatewayId = `g-${randomBytes(6).toString('hex')}`
-  const submitter = releases.adopt(new Submitter({ url: laneUrl, gatewayId, onError }), (it) => it.close())
-  await submitter.open()
   const lane = releases.adopt(await new LaneView({ url: laneUrl, onError }).open(), (it) => it.close())
   const logs = releases.adopt(new FunctionLog({ url: laneUrl, onError }), (it) => it.close())
   const laneRedis = releases.adopt(openLaneConnection(laneUrl, `lane:${gatewayId}`, onError), (it) => it.disconnect())
@@ -102,14 +96,10 @@ export async function openGateway({
   releases.use(await watchStoreChanges(store, [functions, keys]))
   const builder = releases.use(createBuilder({ log }))
 
-  const open = new OpenInvocations()
   const bodies = new HeldBodies()
-  const invoke = createInvoke({ gatewayId, lane: submitter, open, answered: metrics.invoked })
-  const nested = createNestedInvoke({ open, functions, invoke })
-  const data = releases.adopt(await openDataServer({ dataDir, open, nested, host: remoteWorkers ? reachableHost(host) : undefined, onError }), (it) =>
-    it.close(),
-  )
-  releases.use(await publishDataAddress({ redis: laneRedis, prefix: lanePrefix(MAIN_LANE), gatewayId, address: data.address, onError }))
+  const dataHost = remoteWorkers ? reachableHost(host) : undefined
+  const entrance = releases.use(await openEntrance({ id: gatewayId, laneUrl, dataDir, dataHost, functions, answered: metrics.invoked, onError }))
+  const { submitter, invoke } = entrance
   let closing = false
   const notReady = async (): Promise<string[]> => {
     const reasons: string[] = []

@@ -1,5 +1,5 @@
 import type { OutgoingMessage } from 'node:http'
-import { Problem } from './problem.ts'
+import { Problem } from '../problem.ts'
 
 /** Bodies of one tenant's calls that this gateway holds at once, and those of all tenants. */
 export const MAX_TENANT_HELD_BYTES = 64 * 1024 * 1024

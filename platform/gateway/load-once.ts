@@ -5,10 +5,10 @@ import type { Invocation } from '../../runtime/contract/invocation.ts'
 import { INIT_WALL_MS } from '../../runtime/contract/limits.ts'
 import type { LoadReport } from '../../runtime/contract/messages.ts'
 import type { LaneReply, Submission } from '../../runtime/lane/submitter.ts'
+import { DEFAULT_MAX_CONCURRENCY } from '../invocations/invoke.ts'
+import { outcomeProblem, refusalProblem } from '../invocations/outcome-problem.ts'
+import type { ProblemInit } from '../problem.ts'
 import type { LoadResult } from './deploy-function.ts'
-import { DEFAULT_MAX_CONCURRENCY } from './invoke.ts'
-import { outcomeProblem, refusalProblem } from './outcome-problem.ts'
-import type { ProblemInit } from './problem.ts'
 
 /** A start-up that has to wait for a first worker still counts as a deploy in time. */
 const MAX_WAIT_MS = 15_000

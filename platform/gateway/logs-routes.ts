@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { LogLine } from '../../runtime/lane/function-log.ts'
+import { Problem } from '../problem.ts'
+import type { Functions } from '../registry/function-directory.ts'
 import { reaches } from './authenticate.ts'
 import { type GatewayEnv, needScope } from './caller.ts'
 import { noSuchFunction } from './functions-here.ts'
-import { Problem } from './problem.ts'
-import type { Functions } from './url-door.ts'
 
 /** Reads a function's last lines. `follow` blocks its connection, so each follower has a reader of its own. */
 export interface LogReader {

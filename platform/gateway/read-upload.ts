@@ -1,7 +1,7 @@
 import { normalize } from 'node:path/posix'
 import { MAX_SOURCE_BYTES } from '../../runtime/contract/limits.ts'
 import type { Upload, UploadedModule } from '../builder/built.ts'
-import { Problem } from './problem.ts'
+import { Problem } from '../problem.ts'
 import { parseJsonObject, readBody } from './request-body.ts'
 
 /** An upload and what its `metadata` part says beside `main_module`. */

@@ -1,5 +1,5 @@
 import { GatheredBytes } from '../../runtime/contract/gathered-bytes.ts'
-import { Problem } from './problem.ts'
+import { Problem } from '../problem.ts'
 
 /**
  * The whole body, never holding more than `maxBytes` of it.

@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { flowFrom } from './byte-flow.ts'
+import { flowFrom } from '../invocations/byte-flow.ts'
 
 /** How long a sender may go on with what nobody reads, after its answer. */
 const MAX_REST_MS = 10_000

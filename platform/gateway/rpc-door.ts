@@ -1,10 +1,11 @@
 import { Hono } from 'hono'
+import { jsonFault } from '../invocations/json-fault.ts'
+import { Problem } from '../problem.ts'
 import { reaches } from './authenticate.ts'
 import { type GatewayEnv, hasScope, needScope } from './caller.ts'
 import { depthOf } from './depth.ts'
 import { readWholeBody } from './event-body.ts'
 import { noSuchFunction } from './functions-here.ts'
-import { Problem } from './problem.ts'
 import { sendAnswer } from './send-answer.ts'
 import type { UrlDoorDeps } from './url-door.ts'
 
@@ -37,15 +38,4 @@ function checkJson(body: Buffer): void {
   const fault = jsonFault(body)
   if (fault !== undefined)
     throw new Problem({ status: 400, code: 'json_invalid', detail: `Cannot read the event: it is not one JSON value (${fault})` })
-}
-
-/** What is wrong with an event; undefined: nothing. No bytes are no event. */
-export function jsonFault(body: Buffer): string | undefined {
-  if (body.length === 0) return undefined
-  try {
-    JSON.parse(body.toString('utf8'))
-    return undefined
-  } catch (error) {
-    return (error as Error).message
-  }
 }

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { LaneReply } from '../../runtime/lane/submitter.ts'
+import type { Call } from '../invocations/invoke.ts'
+import type { StreamedReply } from '../invocations/open-invocations.ts'
 import { type AnswerOptions, answer, isBodiless, streamedHead } from './answer.ts'
 import type { GatewayEnv } from './caller.ts'
-import type { Call } from './invoke.ts'
-import type { StreamedReply } from './open-invocations.ts'
 
 /**
  * The answer to a call, in whichever way it comes. The call ends when its caller leaves before he has all of it. That is seen

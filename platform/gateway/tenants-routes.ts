@@ -1,10 +1,10 @@
 import { Hono } from 'hono'
 import { isName, NAME_RULE } from '../../runtime/contract/names.ts'
+import { Problem } from '../problem.ts'
 import { KEY_SCOPES, type KeyRecord, type KeyScope } from '../registry/key-record.ts'
 import type { KeyRegistry } from '../registry/key-registry.ts'
 import type { TenantRegistry } from '../registry/tenant-registry.ts'
 import { type GatewayEnv, needScope } from './caller.ts'
-import { Problem } from './problem.ts'
 import { readJsonObject } from './request-body.ts'
 
 export interface TenantsRoutesDeps {

@@ -1,22 +1,17 @@
 import type { IncomingMessage } from 'node:http'
 import { Hono } from 'hono'
 import { isName } from '../../runtime/contract/names.ts'
-import type { Resolved } from '../registry/function-directory.ts'
+import type { Invoke } from '../invocations/invoke.ts'
+import { isPassedOn } from '../invocations/pass-on.ts'
+import { Problem } from '../problem.ts'
+import type { Functions, Resolved } from '../registry/function-directory.ts'
 import { bearerToken, isolaneKey, KEY_NEEDED, type Keys, reaches } from './authenticate.ts'
 import { type Caller, type GatewayEnv, hasScope } from './caller.ts'
 import { depthOf } from './depth.ts'
 import { readStreamableBody, readWholeBody } from './event-body.ts'
 import { noSuchFunction } from './functions-here.ts'
 import type { HeldBodies } from './held-bodies.ts'
-import type { Invoke } from './invoke.ts'
-import { isPassedOn } from './pass-on.ts'
-import { Problem } from './problem.ts'
 import { sendAnswer } from './send-answer.ts'
-
-/** Which version a name stands for: at once from memory, a promise when it must be read. */
-export interface Functions {
-  resolve(tenant: string, name: string, qualifier?: string): Resolved | undefined | Promise<Resolved | undefined>
-}
 
 export interface UrlDoorDeps {
   readonly functions: Functions

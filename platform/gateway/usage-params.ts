@@ -2,8 +2,8 @@ import { isInvocationId } from '../../runtime/contract/invocation.ts'
 import { isName, NAME_RULE } from '../../runtime/contract/names.ts'
 import { OUTCOME_KINDS } from '../billing/parse-usage-record.ts'
 import { type Cursor, GROUPINGS, MAX_RECORD_LIMIT, parseCursor, RECORD_FORMATS, type RecordsQuery, type TotalsQuery } from '../billing/usage-query.ts'
+import { Problem } from '../problem.ts'
 import type { Caller } from './caller.ts'
-import { Problem } from './problem.ts'
 
 const DAY_MS = 86_400_000
 /** `from` when it is not given. */

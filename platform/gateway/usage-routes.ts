@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { type LedgerClient, LedgerUnavailable } from '../billing/ledger-client.ts'
 import { CURSOR_HEADER } from '../billing/usage-query.ts'
+import { Problem } from '../problem.ts'
 import { type GatewayEnv, needScope } from './caller.ts'
-import { Problem } from './problem.ts'
 import { readRecordsQuery, readTotalsQuery } from './usage-params.ts'
 
 interface Deps {

@@ -24,6 +24,11 @@ export interface Resolved {
   readonly revision: number
 }
 
+/** Which version a name stands for: at once from memory, a promise when it must be read. */
+export interface Functions {
+  resolve(tenant: string, name: string, qualifier?: string): Resolved | undefined | Promise<Resolved | undefined>
+}
+
 /** The versions a name stands for; `upTo` adds up the weights, so that one random number picks. */
 type Choice = readonly { readonly upTo: number; readonly resolved: Resolved }[]
 
@@ -34,7 +39,7 @@ interface DirectoryDeps {
 }
 
 /** Which version a call goes to, from memory: a gateway asks for every request. */
-export class FunctionDirectory implements ChangeListener {
+export class FunctionDirectory implements Functions, ChangeListener {
   readonly #functions: ReadThrough<ReadonlyMap<string, Choice>>
   readonly #random: () => number
 

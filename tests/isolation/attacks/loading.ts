@@ -30,7 +30,7 @@ export const loading: readonly Attack[] = [
   uploads('awaits for ever at its top level', `await new Promise(() => {})${HANDLER}`, ['']),
   uploads('imports a module of the host', `import { readFileSync } from 'node:fs'\nexport default () => readFileSync('/etc/passwd', 'utf8')`, ['']),
   uploads('imports a file by its path', `import secret from '/etc/passwd'\nexport default () => secret`, ['']),
-  uploads('imports a file by climbing', `import secret from '../../../../../../etc/passwd' with { type: 'text' }\nexport default () => secret`, ['']),
+  uploads('imports a file by climbing', `import secret from '../../../../../etc/passwd' with { type: 'text' }\nexport default () => secret`, ['']),
   uploads('nests three hundred thousand brackets', `export default () => ${'('.repeat(3e5)}1${')'.repeat(3e5)}`, ['']),
   uploads(
     'exports a proxy that loops',

@@ -4,7 +4,7 @@ import type { ControllerReport, DecisionSource } from '../../../platform/autosca
 import { DEFAULT_LAW } from '../../../platform/autoscaler/law-config.ts'
 import type { GatewayEnv } from '../../../platform/gateway/caller.ts'
 import { fleetRoutes } from '../../../platform/gateway/fleet-routes.ts'
-import { Problem, problemResponse } from '../../../platform/gateway/problem.ts'
+import { Problem, problemResponse } from '../../../platform/problem.ts'
 import type { KeyScope } from '../../../platform/registry/key-record.ts'
 import type { LaneSignals, WorkerState } from '../../../runtime/lane/lane-view.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { confineCookie, parseReplyHead } from '../../../platform/gateway/reply-head.ts'
+import { confineCookie, parseReplyHead } from '../../../platform/invocations/reply-head.ts'
 
 const read = (value: unknown) => parseReplyHead(Buffer.from(JSON.stringify(value)))
 

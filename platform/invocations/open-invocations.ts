@@ -2,7 +2,9 @@ import type { DataReplyHead } from '../../runtime/contract/data.ts'
 import type { ReplyHead } from '../../runtime/contract/messages.ts'
 import type { LaneReply } from '../../runtime/lane/submitter.ts'
 import type { ByteFlow } from './byte-flow.ts'
-import type { EventBody } from './event-body.ts'
+
+/** The bytes of an event. A Buffer is all of it. A flow is still with its sender, and is read when the function reads. */
+export type EventBody = Buffer | ByteFlow
 
 /** A reply that comes beside the lane, while its invocation goes on. */
 export interface StreamedReply extends DataReplyHead {

@@ -6,8 +6,7 @@ import { MAX_INLINE_BODY_BYTES, MAX_QUEUE_WAIT_MS } from '../../runtime/contract
 import type { EventHead } from '../../runtime/contract/messages.ts'
 import type { LaneReply, Submission } from '../../runtime/lane/submitter.ts'
 import type { Resolved } from '../registry/function-directory.ts'
-import type { EventBody } from './event-body.ts'
-import type { OpenInvocations, Reply, StreamedReply } from './open-invocations.ts'
+import type { EventBody, OpenInvocations, Reply, StreamedReply } from './open-invocations.ts'
 
 /** Invocations of one function at once when it sets nothing itself. */
 export const DEFAULT_MAX_CONCURRENCY = 1_000

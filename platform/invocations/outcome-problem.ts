@@ -2,7 +2,7 @@ import { limitWords } from '../../runtime/contract/limit-words.ts'
 import type { Limits } from '../../runtime/contract/limits.ts'
 import type { Outcome } from '../../runtime/contract/outcome.ts'
 import type { LaneReply } from '../../runtime/lane/submitter.ts'
-import type { ProblemInit } from './problem.ts'
+import type { ProblemInit } from '../problem.ts'
 
 /** Of a function, what its problems speak of. */
 export interface Subject {

@@ -6,21 +6,22 @@ import { MAX_BUFFERED_BODY_BYTES, MAX_REPLY_HEAD_BYTES } from '../../runtime/con
 import type { ReplyHead } from '../../runtime/contract/messages.ts'
 import { isName } from '../../runtime/contract/names.ts'
 import type { LaneReply } from '../../runtime/lane/submitter.ts'
-import type { Resolved } from '../registry/function-directory.ts'
-import { TOO_DEEP } from './depth.ts'
+import type { Functions, Resolved } from '../registry/function-directory.ts'
 import type { Call, Invoke, NewEvent } from './invoke.ts'
+import { jsonFault } from './json-fault.ts'
 import { parseNestedEvent } from './nested-event.ts'
 import type { OpenInvocation, OpenInvocations, StreamedReply } from './open-invocations.ts'
 import { outcomeProblem, refusalProblem, type Subject } from './outcome-problem.ts'
 import { parseReplyHead } from './reply-head.ts'
-import { jsonFault } from './rpc-door.ts'
-import type { Functions } from './url-door.ts'
 
 export interface NestedInvokeDeps {
   readonly open: OpenInvocations
   readonly functions: Functions
   readonly invoke: Invoke
 }
+
+/** What a caller is told whose call would be one function too deep. */
+export const TOO_DEEP = `Cannot make this call: functions may call each other ${MAX_INVOKE_DEPTH} deep (fixed for all functions)`
 
 const EMPTY = Buffer.alloc(0)
 
