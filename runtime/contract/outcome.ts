@@ -22,7 +22,8 @@ export type Outcome =
       readonly phase: 'init' | 'run'
     }
   | { readonly kind: 'expired' }
-  | { readonly kind: 'lost'; readonly reason: string; readonly started: 'no' | 'maybe' | 'replied' }
+  /** `repeat: false`: workers have died of it, it is not made again. */
+  | { readonly kind: 'lost'; readonly reason: string; readonly started: 'no' | 'maybe' | 'replied'; readonly repeat?: false }
   | { readonly kind: 'cancelled' }
 
 export type OutcomeKind = Outcome['kind']
@@ -49,6 +50,11 @@ export function blame(kind: OutcomeKind): 'nobody' | 'function' | 'platform' | '
 /** What the platform is to blame for is never billed. */
 export function isBilled(kind: OutcomeKind): boolean {
   return blame(kind) !== 'platform'
+}
+
+/** Nothing of the function has run: whoever wants it run once may try again. */
+export function neverRan(outcome: Outcome): boolean {
+  return outcome.kind === 'expired' || (outcome.kind === 'lost' && outcome.started === 'no')
 }
 
 const LIMITS: readonly string[] = ['cpu', 'wall', 'memory', 'output'] satisfies LimitName[]
@@ -80,6 +86,7 @@ export function parseOutcome(value: unknown): Outcome {
         kind: 'lost',
         reason: asString(outcome.reason, 'outcome.reason'),
         started: oneOf<'no' | 'maybe' | 'replied'>(outcome.started, 'outcome.started', STARTED),
+        ...(outcome.repeat === false && { repeat: false }),
       }
     default:
       throw new ContractError('outcome.kind', outcome.kind, 'returned, threw, exceeded, expired, lost or cancelled')

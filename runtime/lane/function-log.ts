@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis'
+import { MAIN_LANE } from '../contract/lanes.ts'
 import { functionKey } from '../contract/names.ts'
-import { connected, openLaneConnection, type RedisUrl } from './connection.ts'
-import { lanePrefix, MAIN_LANE } from './scripts.ts'
+import { connected, openLaneConnection, type RedisUrl, SILENCE_MS } from './connection.ts'
+import { lanePrefix } from './scripts.ts'
 import { TurnBatch } from './turn-batch.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
@@ -19,6 +20,8 @@ export interface LogLine {
 /** Kept per function; a newer line pushes the oldest out. */
 const LINES_KEPT = 1_000
 const KEPT_FOR_MS = 24 * 3_600_000
+/** Of one read for the next line. */
+const LONGEST_WAIT_MS = 10_000
 
 interface Entry {
   readonly key: string
@@ -32,7 +35,7 @@ export class FunctionLog {
   readonly #batch: TurnBatch<Entry>
 
   constructor({ url, lane = MAIN_LANE, onError }: { url: RedisUrl; lane?: string; onError: (error: Error) => void }) {
-    this.#redis = openLaneConnection(url, 'function-log', onError)
+    this.#redis = openLaneConnection(url, 'function-log', onError, LONGEST_WAIT_MS + SILENCE_MS)
     this.#prefix = lanePrefix(lane)
     this.#batch = new TurnBatch(
       (entries) => this.#append(entries),
@@ -44,7 +47,7 @@ export class FunctionLog {
     this.#batch.add({ key: this.#key(tenant, name), line })
   }
 
-  /** Lines after `after` ('0' for the oldest kept), waiting up to `blockMs` for the first (0: not at all). Blocks its connection. */
+  /** Lines after `after` ('0' for the oldest kept), waiting up to `blockMs` for the first (0: not at all; at most 10 s). Blocks its connection. */
   async read(tenant: string, name: string, after: string, blockMs: number): Promise<{ lastId: string; lines: LogLine[] }> {
     await connected(this.#redis)
     const key = this.#key(tenant, name)

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
-import { connected, openLaneConnection, type RedisUrl } from './connection.ts'
-import { lanePrefix, MAIN_LANE, runVerb } from './scripts.ts'
+import { MAIN_LANE } from '../contract/lanes.ts'
+import { connected, openLaneConnection, type RedisUrl, SILENCE_MS } from './connection.ts'
+import { lanePrefix, runVerb } from './scripts.ts'
 import { isConnectionError } from './stream-reader.ts'
 
 /** Counters, gauges and their time integrals since the lane began. Rates and averages are differences of two of these. */
@@ -38,6 +39,15 @@ export interface WorkerState {
   readonly rssMb: number
   readonly walls: readonly string[]
   readonly beatAgeMs: number
+}
+
+export interface TenantOrder {
+  readonly revision: number
+  readonly weight: number
+  /** The lane that has it now. Default: this one. */
+  readonly movedTo?: string
+  /** Hold its work back for so long. Default: not at all. */
+  readonly pausedMs?: number
 }
 
 const STALE_MS = 750
@@ -101,6 +111,11 @@ export class LaneView {
       .sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
+  /** So many workers are on their way, as of `now` on the lane's clock: who waits may count on them (scripts/submit.lua). */
+  async expect(starting: number, now: number): Promise<void> {
+    await this.#redis.hset(`${this.#prefix}sum`, 'starting', starting, 'startingAt', now)
+  }
+
   async drain(workerId: string): Promise<void> {
     await runVerb(this.#redis, this.#prefix, 'drain', [workerId, 'd'])
   }
@@ -119,6 +134,18 @@ export class LaneView {
     await runVerb(this.#redis, this.#prefix, 'configure', [functionKey, revision, maxConcurrency])
   }
 
+  /** Weight and place of a tenant, unless the lane knows newer ones. Returns the revision in force. */
+  async tenant(tenant: string, { revision, weight, movedTo = '', pausedMs = 0 }: TenantOrder): Promise<number> {
+    return Number(await runVerb(this.#redis, this.#prefix, 'tenant', [tenant, revision, weight, movedTo, Math.ceil(pausedMs)]))
+  }
+
+  /** What this lane has of a tenant. */
+  async tenantLoad(tenant: string): Promise<{ queued: number; running: number }> {
+    // As lane.lua packs it: rev weight movedTo pausedUntil mb cpu running kept bytes, then tag v queued work filed of sync and async.
+    const fields = (await this.#redis.hget(`${this.#prefix}tenants`, tenant))?.split(' ') ?? []
+    return { queued: Number(fields[11] ?? 0) + Number(fields[16] ?? 0), running: Number(fields[6] ?? 0) }
+  }
+
   /** Resolves when work waits for want of capacity, or when the signal aborts. */
   async nextPoke(signal: AbortSignal): Promise<void> {
     const aborted = Promise.withResolvers<void>()
@@ -132,7 +159,7 @@ export class LaneView {
   }
 
   async #poke(signal: AbortSignal): Promise<void> {
-    this.#pokes ??= openLaneConnection(this.#url, 'pokes', this.#onError)
+    this.#pokes ??= openLaneConnection(this.#url, 'pokes', this.#onError, POKE_BLOCK_MS + SILENCE_MS)
     const pokes = this.#pokes
     while (!signal.aborted) {
       try {

@@ -2,40 +2,62 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
-export type Verb = 'submit' | 'cancel' | 'settle' | 'join' | 'beat' | 'drain' | 'leave' | 'reap' | 'configure'
+/** What every verb is made of, in this order; then come the parts a verb needs beside, and the verb itself. */
+const COMMON = ['lane', 'fairness', 'answers', 'placing', 'queue'] as const
 
-const NEEDS_BURY: readonly Verb[] = ['join', 'leave', 'reap']
+const PARTS = {
+  submit: [],
+  cancel: [],
+  settle: ['settling'],
+  nack: [],
+  reconcile: ['settling', 'hearing'],
+  join: ['bury', 'hearing'],
+  beat: [],
+  drain: [],
+  leave: ['bury', 'hearing'],
+  reap: ['bury', 'hearing', 'pausing'],
+  configure: [],
+  tenant: ['pausing'],
+  known: [],
+  forget: [],
+  wake: [],
+} as const
 
-function source(name: string): string {
-  return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8')
+export type Verb = keyof typeof PARTS
+
+interface Script {
+  readonly lua: string
+  readonly sha1: string
 }
 
-function compose(verb: Verb): { lua: string; sha1: string } {
-  const lua = [source('lane'), ...(NEEDS_BURY.includes(verb) ? [source('bury')] : []), source(verb)].join('\n')
-  return { lua, sha1: createHash('sha1').update(lua).digest('hex') }
+const composed = new Map<string, Script>()
+
+/** Each lane has scripts of its own: that a server knows one must not hide that another lane on it has still to be woken. */
+function scriptOf(verb: Verb, prefix: string): Script {
+  const name = prefix + verb
+  let script = composed.get(name)
+  if (script === undefined) {
+    const parts = [...COMMON, ...PARTS[verb], verb]
+    const lua = [`-- ${prefix}`, ...parts.map((part) => readFileSync(new URL(`./scripts/${part}.lua`, import.meta.url), 'utf8'))].join('\n')
+    script = { lua, sha1: createHash('sha1').update(lua).digest('hex') }
+    composed.set(name, script)
+  }
+  return script
 }
 
-const composed = new Map<Verb, { lua: string; sha1: string }>()
-
-/** The default lane. Several lanes differ in nothing but this name. */
-export const MAIN_LANE = 'main'
-
-/** All keys of one lane share the hash tag, hence one slot, hence one atomic step. */
+/** Lanes differ in nothing but this. All keys of one lane share the hash tag, hence one slot, hence one atomic step. */
 export function lanePrefix(lane: string): string {
   return `{${lane}}:`
 }
 
-/** Runs one verb: by hash, or by source the first time a server meets it. */
+/** Runs one verb: by hash, or by source the first time a server meets it; then it may be one that has just begun (scripts/wake.lua). */
 export async function runVerb(redis: Redis, prefix: string, verb: Verb, args: (string | number | Buffer)[]): Promise<unknown> {
-  let script = composed.get(verb)
-  if (script === undefined) {
-    script = compose(verb)
-    composed.set(verb, script)
-  }
+  const { lua, sha1 } = scriptOf(verb, prefix)
   try {
-    return await redis.evalsha(script.sha1, 1, prefix, ...args)
+    return await redis.evalsha(sha1, 1, prefix, ...args)
   } catch (error) {
     if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-    return await redis.eval(script.lua, 1, prefix, ...args)
+    if (verb !== 'wake') await redis.eval(scriptOf('wake', prefix).lua, 1, prefix)
+    return await redis.eval(lua, 1, prefix, ...args)
   }
 }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { connected } from './connection.ts'
+import { connected, SILENCE_MS } from './connection.ts'
 
 export interface StreamEntry {
   readonly id: string
@@ -8,19 +8,31 @@ export interface StreamEntry {
 }
 
 export interface StreamReaderOptions {
-  /** A connection of its own: it blocks. */
+  /** A connection of its own: it blocks, and is silent for up to READER_SILENCE_MS. */
   readonly redis: Redis
   readonly key: string
   /** '0' reads from the start of the stream. */
   readonly from: string
+  /**
+   * A consumer group that remembers on the server how far this reader has come: what lies behind that, nobody has seen.
+   * Default: none, the reader alone knows.
+   */
+  readonly group?: string
   readonly onEntries: (entries: StreamEntry[]) => void
   /** After every (re)connection, once the stream has been read to its end: only now is what is missing known to be missing. */
   readonly onCaughtUp?: () => void
 }
 
+type RawEntry = [id: Buffer, fields: Buffer[]]
+type RawStreams = [Buffer, RawEntry[]][] | null
+
 const AT_ONCE = 256
-/** A half-open connection would otherwise block for ever. */
-const BLOCK_MS = 5_000
+/** Its owner hears in another way that the stream is gone, and stops the reader. */
+const LOOK_AGAIN_MS = 100
+/** How long one read waits: a stream that nobody writes to looks like a dead connection meanwhile. */
+const READ_BLOCK_MS = 1_000
+/** For the connection of a reader. */
+export const READER_SILENCE_MS = READ_BLOCK_MS + SILENCE_MS
 
 /** Follows one stream, across reconnections, from the last entry seen. */
 export class StreamReader {
@@ -59,10 +71,14 @@ export class StreamReader {
         if (this.#stopped) return
         this.#caughtUp = true
         onCaughtUp?.()
-        while (!this.#stopped) await this.#read(BLOCK_MS, onEntries)
+        while (!this.#stopped) await this.#read(READ_BLOCK_MS, onEntries)
       } catch (error) {
         if (this.#stopped) return
         this.#caughtUp = false
+        if (isGone(error)) {
+          await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+          continue
+        }
         if (!isConnectionError(error)) throw error
         // The status changes a moment after the command fails; without this turn the loop would spin.
         await new Promise((resolve) => setTimeout(resolve, 10))
@@ -71,18 +87,47 @@ export class StreamReader {
   }
 
   async #read(blockMs: number | undefined, onEntries: (entries: StreamEntry[]) => void): Promise<boolean> {
+    const { group } = this.#options
+    const raw = group === undefined ? await this.#readFrom(this.#lastId, blockMs) : await this.#readGroup(group, blockMs)
+    if (raw.length === 0 || this.#stopped) return false
+    const read = raw.map(([id, fields]) => ({ id: id.toString('latin1'), fields }))
+    // A group is as old as its Redis, which may have begun anew and have forgotten how far this reader had come.
+    const entries = read.filter(({ id }) => isAfter(id, this.#lastId))
+    this.#lastId = entries.at(-1)?.id ?? this.#lastId
+    if (entries.length > 0) onEntries(entries)
+    return true
+  }
+
+  async #readFrom(after: string, blockMs: number | undefined): Promise<RawEntry[]> {
     const { redis, key } = this.#options
     const reply = (
       blockMs === undefined
-        ? await redis.xreadBuffer('COUNT', AT_ONCE, 'STREAMS', key, this.#lastId)
-        : await redis.xreadBuffer('COUNT', AT_ONCE, 'BLOCK', blockMs, 'STREAMS', key, this.#lastId)
-    ) as [Buffer, [Buffer, Buffer[]][]][] | null
-    const raw = reply?.[0]?.[1]
-    if (raw === undefined || raw.length === 0 || this.#stopped) return false
-    const entries = raw.map(([id, fields]) => ({ id: id.toString('latin1'), fields }))
-    this.#lastId = (entries.at(-1) as StreamEntry).id
-    onEntries(entries)
-    return true
+        ? await redis.xreadBuffer('COUNT', AT_ONCE, 'STREAMS', key, after)
+        : await redis.xreadBuffer('COUNT', AT_ONCE, 'BLOCK', blockMs, 'STREAMS', key, after)
+    ) as RawStreams
+    return reply?.[0]?.[1] ?? []
+  }
+
+  async #readGroup(group: string, blockMs: number | undefined): Promise<RawEntry[]> {
+    const { redis, key } = this.#options
+    if (blockMs === undefined) {
+      // What was on its way when the connection was cut: the group counts it as seen.
+      const lost = await redis.xrangeBuffer(key, `(${this.#lastId}`, await this.#seenBy(group), 'COUNT', AT_ONCE)
+      if (lost.length > 0) return lost as RawEntry[]
+    }
+    const reply = (
+      blockMs === undefined
+        ? await redis.xreadgroupBuffer('GROUP', group, group, 'COUNT', AT_ONCE, 'NOACK', 'STREAMS', key, '>')
+        : await redis.xreadgroupBuffer('GROUP', group, group, 'COUNT', AT_ONCE, 'BLOCK', blockMs, 'NOACK', 'STREAMS', key, '>')
+    ) as RawStreams
+    return reply?.[0]?.[1] ?? []
+  }
+
+  async #seenBy(group: string): Promise<string> {
+    const { redis, key } = this.#options
+    const groups = (await redis.xinfo('GROUPS', key)) as (string | number)[][]
+    const fields = groups.find((one) => one[1] === group) ?? []
+    return String(fields[fields.indexOf('last-delivered-id') + 1])
   }
 
   stop(): void {
@@ -92,6 +137,18 @@ export class StreamReader {
   }
 }
 
+/** Of two ids of stream entries, `milliseconds-sequence`. */
+function isAfter(id: string, other: string): boolean {
+  const [ms, sequence] = numbersOf(id)
+  const [otherMs, otherSequence] = numbersOf(other)
+  return ms > otherMs || (ms === otherMs && sequence > otherSequence)
+}
+
+function numbersOf(id: string): [number, number] {
+  const [ms, sequence = '0'] = id.split('-') as [string, string?]
+  return [Number(ms), Number(sequence)]
+}
+
 /** The verb's fate is unknown: the connection went while it was under way, or was not there. */
 export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
@@ -99,4 +156,8 @@ export function isConnectionError(error: unknown): boolean {
     error.name === 'MaxRetriesPerRequestError' ||
     /Connection is closed|Stream isn't writeable|ECONN|EPIPE|LOADING|enableOfflineQueue/.test(error.message)
   )
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && /^NOGROUP|no such key|UNBLOCKED/.test(error.message)
 }

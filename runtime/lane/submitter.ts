@@ -1,39 +1,13 @@
 import type { Redis } from 'ioredis'
-import { decodeFrame } from '../contract/frame.ts'
-import type { Invocation } from '../contract/invocation.ts'
-import { bookedMb, type Limits } from '../contract/limits.ts'
+import { MAIN_LANE } from '../contract/lanes.ts'
 import { functionKey } from '../contract/names.ts'
-import { type Outcome, parseOutcome } from '../contract/outcome.ts'
-import { parseReplyFrameHead, type ReplyFrameHead } from '../contract/reply.ts'
+import { parseOutcome } from '../contract/outcome.ts'
 import { connected, openLaneConnection, type RedisUrl } from './connection.ts'
-import { lanePrefix, MAIN_LANE, runVerb } from './scripts.ts'
-import { isConnectionError, type StreamEntry, StreamReader } from './stream-reader.ts'
+import { type LaneReply, readAnswer, readReplay, readSubmitAnswer, type SubmitAnswer } from './lane-reply.ts'
+import { lanePrefix, runVerb } from './scripts.ts'
+import { isConnectionError, READER_SILENCE_MS, type StreamEntry, StreamReader } from './stream-reader.ts'
+import { headOf, type Submission } from './submission.ts'
 import { TurnBatch } from './turn-batch.ts'
-
-/** One invocation, ready for the lane. */
-export interface Submission {
-  readonly invocation: Invocation
-  readonly limits: Limits
-  /** Bounds completion, waiting included. */
-  readonly deadlineMs: number
-  /** Longest it may wait for a worker. */
-  readonly maxWaitMs: number
-  readonly maxConcurrency: number
-  /** Of the settings `maxConcurrency` comes from; the lane asks for them when it knows older ones. */
-  readonly revision: number
-  readonly requestBytes: number
-  /** An invocation frame: head Invocation, text EventHead, body the event's bytes. */
-  readonly frame: Buffer
-}
-
-/** What comes back for a submission. Never a rejection: how it ended is a value. */
-export type LaneReply =
-  /** A worker answered; text is the isolate's ReplyHead, body the reply's bytes. */
-  | { readonly kind: 'answered'; readonly head: ReplyFrameHead; readonly text: Buffer; readonly body: Buffer }
-  /** The lane answered for it: accepted, on record, but nobody ran it to its end. */
-  | { readonly kind: 'verdict'; readonly outcome: Outcome }
-  /** Never accepted, no record. */
-  | { readonly kind: 'refused'; readonly reason: 'full' | 'off' | 'unreachable' }
 
 interface Waiting {
   readonly submission: Submission
@@ -56,15 +30,9 @@ export interface SubmitterOptions {
   readonly lane?: string
   readonly maxQueuedPerFunction?: number
   readonly maxQueuedBytes?: number
+  readonly maxQueuedBytesPerTenant?: number
   readonly onError: (error: Error) => void
 }
-
-const PLACED = 0
-const QUEUED = 1
-const ALREADY_HERE = 2
-const STALE_SETTINGS = 3
-const FULL = 4
-const OFF = 5
 
 /** The lane's answer to a cancel of what it does not have: never accepted, or settled, and then its reply is on its way. */
 const NOT_HERE = 0
@@ -72,6 +40,8 @@ const NOT_HERE = 0
 /** The lane or its worker answers by the deadline; this much later the submitter stops believing in it. */
 const GRACE_MS = 500
 const SWEEP_MS = 250
+/** Time for workers to say what they hold, after Redis has begun anew. */
+const RECONCILE_MS = 1_000
 const REPLY_STREAM_TTL_MS = 30_000
 const KEEP_ALIVE_MS = 5_000
 
@@ -87,6 +57,8 @@ export class Submitter {
   readonly #cancels: TurnBatch<Waiting>
   readonly #timers: NodeJS.Timeout[] = []
   #readDone: Promise<void> = Promise.resolve()
+  /** Of Redis, when last looked. */
+  #run = ''
   #keptAt = 0
 
   constructor(options: SubmitterOptions) {
@@ -95,7 +67,7 @@ export class Submitter {
     this.#redis = openLaneConnection(options.url, `gateway:${options.gatewayId}`, options.onError)
     this.#replyKey = `${this.#prefix}replies:${options.gatewayId}`
     this.#reader = new StreamReader({
-      redis: openLaneConnection(options.url, `replies:${options.gatewayId}`, options.onError),
+      redis: openLaneConnection(options.url, `replies:${options.gatewayId}`, options.onError, READER_SILENCE_MS),
       key: this.#replyKey,
       from: '0',
       onEntries: (entries) => this.#deliver(entries),
@@ -114,6 +86,7 @@ export class Submitter {
   /** Resolves when the reply stream stands and submissions may begin. */
   async open(): Promise<void> {
     await this.#keepReplyStream(true)
+    await this.#lookForANewRun()
     this.#redis.on('ready', () => void this.#back())
     this.#readDone = this.#reader.run().catch(this.#options.onError)
     this.#timers.push(
@@ -149,6 +122,11 @@ export class Submitter {
     this.#cancels.add(item)
   }
 
+  /** The answer of an asynchronous invocation is safe elsewhere. Said on a best effort: the lane forgets by itself after a day. */
+  async forget(fn: string, id: string, attempt: number): Promise<void> {
+    await runVerb(this.#redis, this.#prefix, 'forget', [fn, `${id}/${attempt}`]).catch(this.#options.onError)
+  }
+
   get inFlight(): number {
     return this.#waiting.size
   }
@@ -161,36 +139,25 @@ export class Submitter {
     // What was answered meanwhile must not go out again: the lane has forgotten it, and would run it a second time.
     const items = batch.filter((item) => this.#waiting.get(item.key) === item && !this.#isToBeForgotten(item))
     if (items.length === 0) return
-    const { gatewayId, maxQueuedPerFunction = 1_000, maxQueuedBytes = 64 * 1024 * 1024 } = this.#options
+    const { gatewayId, maxQueuedPerFunction = 1_000, maxQueuedBytes = 256 * 1024 * 1024, maxQueuedBytesPerTenant = 64 * 1024 * 1024 } = this.#options
     const again = items.some((item) => item.mayBeThere) ? '1' : ''
-    const args: (string | number | Buffer)[] = [gatewayId, this.#reader.lastId, maxQueuedPerFunction, maxQueuedBytes, again]
-    for (const { submission } of items) args.push(headOf(submission, gatewayId), submission.revision, submission.frame)
-    let answers: number[]
+    const args: (string | number | Buffer)[] = [gatewayId, this.#reader.lastId, maxQueuedPerFunction, maxQueuedBytes, maxQueuedBytesPerTenant, again]
+    for (const { submission } of items) {
+      const { revision, tenantSettings, frame, idempotency } = submission
+      args.push(headOf(submission, gatewayId), `${revision}|${tenantSettings.revision}`, frame, idempotency?.fingerprint ?? '')
+    }
+    let answers: SubmitAnswer[]
     try {
-      answers = (await runVerb(this.#redis, this.#prefix, 'submit', args)) as number[]
+      answers = (await runVerb(this.#redis, this.#prefix, 'submit', args)) as SubmitAnswer[]
     } catch (error) {
       this.#failed(items, error as Error)
       return
     }
     const stale: Waiting[] = []
     items.forEach((item, i) => {
-      switch (answers[i]) {
-        case PLACED:
-        case QUEUED:
-        case ALREADY_HERE:
-          break
-        case STALE_SETTINGS:
-          stale.push(item)
-          break
-        case FULL:
-          this.#finish(item, { kind: 'refused', reason: 'full' })
-          break
-        case OFF:
-          this.#finish(item, { kind: 'refused', reason: 'off' })
-          break
-        default:
-          throw new RangeError(`Cannot read the lane's answer to submit: ${answers[i]}`)
-      }
+      const meaning = readSubmitAnswer(answers[i])
+      if (meaning === 'stale') stale.push(item)
+      else if (meaning !== 'accepted') this.#finish(item, meaning)
     })
     if (stale.length > 0) await this.#configureAndSend(stale)
   }
@@ -207,15 +174,26 @@ export class Submitter {
   }
 
   async #configureAndSend(items: Waiting[]): Promise<void> {
-    const newest = new Map<string, Submission>()
-    for (const { submission } of items) {
-      const key = functionKey(submission.invocation.tenant, submission.invocation.name)
-      if ((newest.get(key)?.revision ?? -1) < submission.revision) newest.set(key, submission)
+    const verbs = new Map<string, Promise<unknown>>()
+    const say = (key: string, verb: 'configure' | 'tenant', args: (string | number)[]): void => {
+      if (!verbs.has(key)) verbs.set(key, runVerb(this.#redis, this.#prefix, verb, args))
     }
+    const newestFirst = items.map(({ submission }) => submission).sort((a, b) => b.revision - a.revision)
+    for (const { invocation, revision, maxConcurrency } of newestFirst) {
+      const key = functionKey(invocation.tenant, invocation.name)
+      say(key, 'configure', [key, revision, maxConcurrency])
+    }
+    newestFirst.sort((a, b) => b.tenantSettings.revision - a.tenantSettings.revision)
+    for (const { invocation, tenantSettings } of newestFirst)
+      say(invocation.tenant, 'tenant', [
+        invocation.tenant,
+        tenantSettings.revision,
+        tenantSettings.weight,
+        tenantSettings.movedTo ?? '',
+        Math.ceil(tenantSettings.pausedMs ?? 0),
+      ])
     try {
-      await Promise.all(
-        [...newest].map(([key, { revision, maxConcurrency }]) => runVerb(this.#redis, this.#prefix, 'configure', [key, revision, maxConcurrency])),
-      )
+      await Promise.all(verbs.values())
     } catch (error) {
       this.#failed(items, error as Error)
       return
@@ -254,6 +232,26 @@ export class Submitter {
   async #back(): Promise<void> {
     await this.#keepReplyStream(false)
     this.#sendAgain()
+    await this.#lookForANewRun().catch((error: Error) => {
+      if (!isConnectionError(error)) this.#options.onError(error)
+    })
+  }
+
+  /** Redis that has begun anew may have forgotten what it had accepted: what it does not know by then is lost. */
+  async #lookForANewRun(): Promise<void> {
+    const run = String(await runVerb(this.#redis, this.#prefix, 'wake', []))
+    const before = this.#run
+    this.#run = run
+    if (before === '' || before === run) return
+    const asked = [...this.#waiting.values()]
+    await new Promise((resolve) => setTimeout(resolve, RECONCILE_MS).unref())
+    const keys = asked.filter((item) => this.#waiting.get(item.key) === item).map(({ key }) => key)
+    if (keys.length === 0) return
+    const answers = (await runVerb(this.#redis, this.#prefix, 'known', [this.#options.gatewayId, this.#reader.lastId, ...keys])) as number[]
+    keys.forEach((key, i) => {
+      const item = this.#waiting.get(key)
+      if (item !== undefined && answers[i] === 0) this.#lose(item, 'Redis failed and does not know it any more')
+    })
   }
 
   /** Whichever connection comes back last calls this. */
@@ -277,6 +275,8 @@ export class Submitter {
         if (item === undefined) continue
         try {
           if (name.startsWith('f:')) this.#finish(item, readAnswer(value))
+          else if (name.startsWith('r:')) this.#finish(item, readReplay(value))
+          else if (name.startsWith('l:')) this.#finish(item, { kind: 'refused', reason: 'answer_not_kept', id: value.toString('latin1') })
           else this.#finish(item, { kind: 'verdict', outcome: parseOutcome(JSON.parse(value.toString('utf8'))) })
         } catch (error) {
           // One bad answer must not cost everybody else theirs.
@@ -333,32 +333,7 @@ export class Submitter {
   }
 }
 
-function readAnswer(value: Buffer): LaneReply {
-  const { head, text, body } = decodeFrame(value)
-  return { kind: 'answered', head: parseReplyFrameHead(head), text, body }
-}
-
 /** A command refused because there was no connection never left this process. */
 function wasSent(error: Error): boolean {
   return !/enableOfflineQueue|isn't writeable/.test(error.message)
-}
-
-/** The lane's view of a submission; the fields are listed in scripts/lane.lua. */
-function headOf(submission: Submission, gatewayId: string): string {
-  const { invocation: i, limits } = submission
-  return [
-    i.id,
-    i.attempt,
-    functionKey(i.tenant, i.name),
-    i.version,
-    i.versionId,
-    bookedMb(limits),
-    gatewayId,
-    Math.max(1, Math.round(submission.deadlineMs)),
-    Math.max(1, Math.round(submission.maxWaitMs)),
-    i.trigger,
-    submission.requestBytes,
-    limits.memoryMb,
-    limits.concurrency,
-  ].join('|')
 }

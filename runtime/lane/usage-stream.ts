@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
-import { lanePrefix, MAIN_LANE } from './scripts.ts'
+import { MAIN_LANE } from '../contract/lanes.ts'
+import { lanePrefix } from './scripts.ts'
 
 export interface UsageEntries {
   /** Of the last entry read; what `after` was when there was none. */

@@ -1,10 +1,12 @@
 import type { Redis } from 'ioredis'
 import { type DataAddress, dataAddressKey, parseDataAddress } from '../contract/data.ts'
 import type { Trigger } from '../contract/invocation.ts'
+import { MAIN_LANE } from '../contract/lanes.ts'
 import type { UsageRecord } from '../contract/usage.ts'
 import { connected, openLaneConnection, type RedisUrl } from './connection.ts'
-import { lanePrefix, MAIN_LANE, runVerb } from './scripts.ts'
-import { isConnectionError, type StreamEntry, StreamReader } from './stream-reader.ts'
+import { LeaseMemory } from './lease-memory.ts'
+import { lanePrefix, runVerb } from './scripts.ts'
+import { isConnectionError, READER_SILENCE_MS, type StreamEntry, StreamReader } from './stream-reader.ts'
 import { TurnBatch } from './turn-batch.ts'
 
 /** Work handed to this worker. */
@@ -23,6 +25,10 @@ export interface Claim {
   readonly startedAt: number
   /** What is left of its deadline, counted from `startedAt`; two machines' clocks are never subtracted. */
   readonly leftMs: number
+  /** Workers have died while they ran this function: alone in its cell with it. */
+  readonly boxed: boolean
+  /** As the lane keeps it (scripts/lane.lua). */
+  readonly lease: string
   /** The submitted invocation frame. */
   readonly frame: Buffer
 }
@@ -35,6 +41,10 @@ export interface Settlement {
   readonly runMs: number
   /** A reply frame (contract/reply.ts). */
   readonly frame: Buffer
+  /** Its reply went over the data connection, and is not in the frame. Default false. */
+  readonly beside?: boolean
+  /** Nothing of it has run: its idempotency key is free again. Default false. */
+  readonly neverRan?: boolean
   readonly record: UsageRecord
 }
 
@@ -69,6 +79,10 @@ const CPU_MILLI = 1_000
 /** What an inbox entry begins with that is no claim (scripts/cancel.lua). */
 const ABORT = 'abort|'
 const BEAT_MS = 250
+/** After a connection broke. */
+const LOOK_AGAIN_MS = 10
+/** Of the settlements that are said again at once: a script call is everybody's latency. */
+const MAX_RECONCILE_BYTES = 256 * 1024
 /** After this long without a good beat the lane may be about to give this worker's work away: enter no isolate. */
 const FRESH_MS = 1_500
 
@@ -82,7 +96,16 @@ export class WorkerLane {
   /** '' while it holds none. */
   #epoch = ''
   #lastGoodBeat = Number.NEGATIVE_INFINITY
+  readonly #memory = new LeaseMemory()
   #unsure: Settlement[] = []
+  /** As they were said, in their order. */
+  #unsureNacks: (string | number | Buffer)[][] = []
+  #nacks = 0
+  /** Of Redis, when last looked. */
+  #run = ''
+  #cutAt = 0
+  /** Lane and worker agree on what it holds. Until then nothing is settled: what is settled and said to be held at once is held for ever. */
+  #isBack = true
   #beats: NodeJS.Timeout | undefined
   #beating = false
   #closed = false
@@ -102,12 +125,13 @@ export class WorkerLane {
 
   async join(): Promise<void> {
     await connected(this.#redis)
+    this.#run = String(await runVerb(this.#redis, this.#prefix, 'wake', []))
     await this.#enter()
-    this.#redis.on('ready', () => {
-      this.#sendAgain()
-      // Not a beat's time later: a connection that is cut again and again would let it seem dead.
-      void this.#beat()
+    this.#redis.on('close', () => {
+      this.#isBack = false
+      this.#cutAt ||= performance.now()
     })
+    this.#redis.on('ready', () => void this.#back())
     this.#beats = setInterval(() => void this.#beat(), BEAT_MS)
   }
 
@@ -116,10 +140,39 @@ export class WorkerLane {
     return performance.now() - this.#lastGoodBeat < FRESH_MS
   }
 
-  /** Where a gateway takes data connections; undefined when it is not there (any more). */
+  /** Where a gateway takes data connections; undefined when it is not there (any more). Waits for a lane that is away: no run need fail for that. */
   async dataAddress(gatewayId: string): Promise<DataAddress | undefined> {
-    const text = await this.#redis.get(dataAddressKey(this.#prefix, gatewayId))
-    return text === null ? undefined : parseDataAddress(JSON.parse(text))
+    for (;;) {
+      await connected(this.#redis)
+      try {
+        const text = await this.#redis.get(dataAddressKey(this.#prefix, gatewayId))
+        return text === null ? undefined : parseDataAddress(JSON.parse(text))
+      } catch (error) {
+        if (!isConnectionError(error) || this.#closed) throw error
+        // The status changes a moment after the command fails.
+        await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+      }
+    }
+  }
+
+  /** Cannot begin these: the lane gives them to somebody else, and from now on as much to this worker as it offers now. */
+  async nack(claims: readonly Claim[]): Promise<void> {
+    const { workerId, capacityMb } = this.#options
+    const args: (string | number | Buffer)[] = [workerId, this.#epoch, Math.floor(capacityMb()), ++this.#nacks]
+    for (const { key, frame } of claims) {
+      this.#memory.drop(key)
+      args.push(key, frame)
+    }
+    await this.#sayNack(args)
+  }
+
+  async #sayNack(args: (string | number | Buffer)[]): Promise<void> {
+    try {
+      await runVerb(this.#redis, this.#prefix, 'nack', args)
+    } catch (error) {
+      if (isConnectionError(error)) this.#unsureNacks.push(args)
+      else this.#options.onError(error as Error)
+    }
   }
 
   settle(item: Settlement): void {
@@ -159,12 +212,57 @@ export class WorkerLane {
     this.#epoch = epoch
     this.#lastGoodBeat = sentAt
     this.#reader = new StreamReader({
-      redis: openLaneConnection(url, `inbox:${workerId}`, onError),
+      redis: openLaneConnection(url, `inbox:${workerId}`, onError, READER_SILENCE_MS),
       key: `${this.#prefix}inbox:${workerId}`,
       from: '0',
+      group: 'worker',
       onEntries: (entries) => this.#receive(entries),
     })
     void this.#reader.run().catch(onError)
+  }
+
+  async #back(): Promise<void> {
+    try {
+      const run = String(await runVerb(this.#redis, this.#prefix, 'wake', []))
+      if (run !== this.#run && this.#epoch !== '') await this.#reconcile(this.#epoch)
+      this.#run = run
+      this.#cutAt = 0
+    } catch (error) {
+      // Cut again: then it comes back again.
+      if (isConnectionError(error)) return
+      this.#options.onError(error as Error)
+    }
+    this.#isBack = true
+    this.#sendAgain()
+    // Not a beat's time later: a connection that is cut again and again would let it seem dead.
+    await this.#beat()
+  }
+
+  /** Redis has begun anew, and its lane may be seconds old (scripts/reconcile.lua). */
+  async #reconcile(epoch: string): Promise<void> {
+    const { workerId, onAbort } = this.#options
+    const now = performance.now()
+    const say = (args: (string | number | Buffer)[]): Promise<unknown> =>
+      runVerb(this.#redis, this.#prefix, 'reconcile', [workerId, epoch, this.#reader?.lastId ?? '', ...args])
+    let some: (string | number | Buffer)[] = []
+    let bytes = 0
+    for (const { lease, settlement } of this.#memory.recent(now, now - (this.#cutAt || now))) {
+      some.push(lease, statsOf(settlement), settlement.frame, JSON.stringify(settlement.record))
+      bytes += settlement.frame.length
+      if (bytes < MAX_RECONCILE_BYTES) continue
+      await say(['', 0, ...some])
+      some = []
+      bytes = 0
+    }
+    const held = this.#memory.held()
+    const answer = await say(['last', held.length, ...held, ...some])
+    if (answer === 'gone') return
+    held.forEach((lease, i) => {
+      if ((answer as number[])[i] === 1) return
+      const [id, attempt] = lease.split('|') as [string, string]
+      this.#memory.drop(`${id}/${attempt}`)
+      onAbort(`${id}/${attempt}`)
+    })
   }
 
   async #beat(): Promise<void> {
@@ -210,6 +308,8 @@ export class WorkerLane {
     this.#reader?.stop()
     this.#reader = undefined
     this.#lastGoodBeat = Number.NEGATIVE_INFINITY
+    this.#memory.clear()
+    this.#unsureNacks = []
     const unsure = this.#unsure
     this.#unsure = []
     this.#done(unsure.length)
@@ -217,11 +317,15 @@ export class WorkerLane {
   }
 
   async #send(items: Settlement[]): Promise<void> {
+    if (!this.#isBack) {
+      this.#unsure.push(...items)
+      return
+    }
     const { workerId, resident, onError } = this.#options
     const epoch = this.#epoch
     const args: (string | Buffer)[] = [workerId, epoch, this.#reader?.lastId ?? '', residentReport(resident('changed'))]
     for (const item of items) {
-      args.push(item.key, `${item.cpuMs.toFixed(3)}|${item.waitMs.toFixed(3)}|${item.runMs.toFixed(3)}`, item.frame, JSON.stringify(item.record))
+      args.push(item.key, statsOf(item), item.frame, JSON.stringify(item.record))
     }
     let answer: unknown
     try {
@@ -233,6 +337,8 @@ export class WorkerLane {
       }
       onError(error as Error)
     }
+    const now = performance.now()
+    for (const item of items) this.#memory.settled(item, now)
     this.#done(items.length)
     if (answer !== 'gone' || epoch === '' || epoch !== this.#epoch) return
     this.#gone()
@@ -244,11 +350,14 @@ export class WorkerLane {
     if (this.#settling === 0) this.#settled?.()
   }
 
-  /** Settling twice changes nothing, so what is unsure is simply said again. */
+  /** Said twice is said once, so what is unsure is simply said again. */
   #sendAgain(): void {
     const items = this.#unsure
     this.#unsure = []
     for (const item of items) this.#batch.add(item)
+    const nacks = this.#unsureNacks
+    this.#unsureNacks = []
+    for (const args of nacks) void this.#sayNack(args)
   }
 
   #receive(entries: StreamEntry[]): void {
@@ -260,7 +369,9 @@ export class WorkerLane {
           continue
         }
         const claim = readClaim(meta, fields[i + 1] as Buffer)
-        if (claim !== undefined) this.#options.onClaim(claim)
+        if (claim === undefined) continue
+        this.#memory.hold(claim.key, claim.lease)
+        this.#options.onClaim(claim)
       }
     }
   }
@@ -272,33 +383,30 @@ function residentReport(resident: ReadonlyMap<string, number>): string {
   return text
 }
 
-/** An inbox entry as scripts/lane.lua writes it; undefined for the one that only opens the stream. */
+function statsOf({ cpuMs, waitMs, runMs, beside, neverRan }: Settlement): string {
+  return `${cpuMs.toFixed(3)}|${waitMs.toFixed(3)}|${runMs.toFixed(3)}|${beside === true ? '1' : neverRan === true ? 'n' : ''}`
+}
+
+/** An inbox entry as scripts/placing.lua writes it: what is left, `boxed` or nothing, the lease. undefined for the one that only opens the stream. */
 function readClaim(meta: string, frame: Buffer): Claim | undefined {
   const fields = meta.split('|')
-  if (fields.length !== 9) return undefined
-  const [key, acceptedAt, startedAt, leftMs, functionKey, version, trigger, memoryMb, concurrency] = fields as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-    Trigger,
-    string,
-    string,
-  ]
+  if (fields.length !== 20) return undefined
+  const field = (index: number): string => fields[index] as string
+  const functionKey = field(4)
   const slash = functionKey.indexOf('/')
   return {
-    key,
+    key: `${field(2)}/${field(3)}`,
     tenant: functionKey.slice(0, slash),
     name: functionKey.slice(slash + 1),
-    version: Number(version),
-    trigger,
-    memoryMb: Number(memoryMb),
-    concurrency: Number(concurrency),
-    acceptedAt: Number(acceptedAt),
-    startedAt: Number(startedAt),
-    leftMs: Number(leftMs),
+    version: Number(field(5)),
+    trigger: field(11) as Trigger,
+    memoryMb: Number(field(13)),
+    concurrency: Number(field(14)),
+    acceptedAt: Number(field(17)),
+    startedAt: Number(field(18)),
+    leftMs: Number(field(0)),
+    boxed: field(1) === 'boxed',
+    lease: meta.slice(field(0).length + field(1).length + 2),
     frame,
   }
 }

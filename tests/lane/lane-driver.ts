@@ -1,12 +1,39 @@
-import { Redis } from 'ioredis'
+import type { Trigger } from '../../runtime/contract/invocation.ts'
+import { MAIN_LANE } from '../../runtime/contract/lanes.ts'
 import type { UsageRecord } from '../../runtime/contract/usage.ts'
-import { lanePrefix, MAIN_LANE, runVerb } from '../../runtime/lane/scripts.ts'
-import { UsageStream } from '../../runtime/lane/usage-stream.ts'
+import { lanePrefix, runVerb, type Verb } from '../../runtime/lane/scripts.ts'
 import { idOf, usage } from '../unit/billing/usage-fixture.ts'
+import { runVerbAt } from './clocked-scripts.ts'
+import { LaneReader } from './lane-reader.ts'
 
-export const ANSWERS = ['placed', 'queued', 'here', 'stale settings', 'full', 'off'] as const
+export const ANSWERS = [
+  'placed',
+  'queued',
+  'here',
+  'stale settings',
+  'full',
+  'off',
+  'late',
+  'moved',
+  'key reused',
+  'answer not kept',
+  'joined',
+  'replayed',
+] as const
 const CANCEL_ANSWERS = ['not here', 'removed', 'running'] as const
 export type Answer = (typeof ANSWERS)[number]
+
+/** A worker's own word on what it ran. */
+export interface Settling {
+  readonly epoch?: string
+  readonly cpuMs?: number
+  readonly waitMs?: number
+  readonly runMs?: number
+  readonly resident?: string
+  /** Its reply went over a data connection. */
+  readonly beside?: boolean
+  readonly frame?: string
+}
 
 /** A submission as a gateway would put it; every field has an everyday value. */
 export interface Item {
@@ -19,13 +46,11 @@ export interface Item {
   readonly maxWaitMs?: number
   readonly revision?: number
   readonly payload?: string
-}
-
-export interface Free {
-  readonly freeMb: number
-  readonly freeCpuMilli: number
-  readonly running: number
-  readonly state: string
+  readonly tenantRevision?: number
+  readonly trigger?: Trigger
+  /** Hash of its idempotency key, and fingerprint of its request. */
+  readonly idem?: string
+  readonly print?: string
 }
 
 export const HELLO = 'acme/hello'
@@ -37,28 +62,37 @@ export function keyOf(n: number, attempt = 1): string {
 }
 
 /** The lane's verbs, one call each, no timers and no batches: what a test says is all that happens. */
-export class LaneDriver {
-  readonly redis: Redis
+export class LaneDriver extends LaneReader {
   readonly #epochs = new Map<string, string>()
   /** The gateway's bounds, and how far it has read its replies. */
-  gateway = { id: 'g', lastReply: '', mostQueued: 1_000, mostBytes: 1_000_000 }
+  gateway = EVERYDAY_GATEWAY()
+  /** The lane's clock once `pass` has taken it over, in ms since 1970. */
+  #clock: number | undefined
 
   constructor(url: string) {
-    this.redis = new Redis(url)
+    super(url, PREFIX)
   }
 
   /** An empty lane, with a gateway that listens and two functions that may run 100 at once. */
   async reset(): Promise<void> {
     await this.redis.flushall()
     this.#epochs.clear()
-    this.gateway = { id: 'g', lastReply: '', mostQueued: 1_000, mostBytes: 1_000_000 }
-    await this.redis.xadd(`${PREFIX}replies:g`, '*', 'opened', 'g')
+    this.gateway = EVERYDAY_GATEWAY()
+    this.#clock = undefined
+    await this.verb('wake')
+    await this.redis.xadd(`${PREFIX}replies:g`, '0-1', 'opened', 'g')
     await this.configure(HELLO, 1, 100)
     await this.configure('acme/other', 1, 100)
   }
 
-  close(): void {
-    this.redis.disconnect()
+  async verb(verb: Verb, args: (string | number | Buffer)[] = []): Promise<unknown> {
+    if (this.#clock === undefined) return await runVerb(this.redis, PREFIX, verb, args)
+    return await runVerbAt(this.redis, this.#clock, PREFIX, verb, args)
+  }
+
+  /** From now on the lane's clock stands still, but for what `pass` puts it forward. */
+  async pass(ms: number): Promise<void> {
+    this.#clock = (await this.now()) + ms
   }
 
   async submit(...items: Item[]): Promise<Answer[]> {
@@ -71,15 +105,23 @@ export class LaneDriver {
   }
 
   async #submit(again: string, items: Item[]): Promise<Answer[]> {
-    const { id, lastReply, mostQueued, mostBytes } = this.gateway
-    const args: (string | number)[] = [id, lastReply, mostQueued, mostBytes, again]
-    for (const item of items) args.push(headOf(item, id), item.revision ?? 1, item.payload ?? 'x')
-    const answers = (await runVerb(this.redis, PREFIX, 'submit', args)) as number[]
-    return answers.map((answer) => ANSWERS[answer] as Answer)
+    return (await this.submitInFull(items, again)).map(([answer]) => answer)
+  }
+
+  /** Answers with their details. */
+  async submitInFull(items: Item[], again = ''): Promise<[answer: Answer, ...details: string[]][]> {
+    const { id, lastReply, mostQueued, mostBytes, mostTenantBytes } = this.gateway
+    const args: (string | number)[] = [id, lastReply, mostQueued, mostBytes, mostTenantBytes, again]
+    for (const item of items) args.push(headOf(item, id), `${item.revision ?? 1}|${item.tenantRevision ?? -1}`, item.payload ?? 'x', item.print ?? '')
+    const answers = (await this.verb('submit', args)) as (number | [number, ...string[]])[]
+    return answers.map((answer) => {
+      const [code, ...details] = Array.isArray(answer) ? answer : [answer]
+      return [ANSWERS[code] as Answer, ...details]
+    })
   }
 
   async join(worker: string, capacityMb = 1_024, state: 'r' | 'd' = 'r'): Promise<string> {
-    const epoch = String(await runVerb(this.redis, PREFIX, 'join', [worker, capacityMb, 1_000, '{}', state]))
+    const epoch = String(await this.verb('join', [worker, capacityMb, 1_000, '{}', state]))
     this.#epochs.set(worker, epoch)
     return epoch
   }
@@ -89,45 +131,98 @@ export class LaneDriver {
   }
 
   async beat(worker: string, { capacityMb = 1_024, resident = '', lastRead = '', epoch = this.epochOf(worker) } = {}): Promise<string> {
-    return String(await runVerb(this.redis, PREFIX, 'beat', [worker, epoch, lastRead, capacityMb, '{}', resident]))
+    return String(await this.verb('beat', [worker, epoch, lastRead, capacityMb, '{}', resident]))
   }
 
   /** 1 for what was settled, 0 for what was not this worker's; or 'gone'. */
-  async settle(worker: string, keys: string[], { epoch = this.epochOf(worker), cpuMs = 1, waitMs = 0, runMs = 1, resident = '' } = {}) {
+  async settle(worker: string, keys: string[], settling: Settling = {}): Promise<'gone' | number[]> {
+    const { epoch = this.epochOf(worker), resident = '', frame = 'reply' } = settling
     const args: string[] = [worker, epoch, '', resident]
-    for (const key of keys) args.push(key, `${cpuMs}|${waitMs}|${runMs}`, 'reply', JSON.stringify(recordOf(key, worker)))
-    return (await runVerb(this.redis, PREFIX, 'settle', args)) as 'gone' | number[]
+    for (const key of keys) args.push(key, statsOf(settling), frame, JSON.stringify(recordOf(key, worker)))
+    return (await this.verb('settle', args)) as 'gone' | number[]
+  }
+
+  /** 1 for what was taken back, 0 for what was not this worker's; or 'gone'. `number`: which of its nacks this is. */
+  async nack(
+    worker: string,
+    keys: string[],
+    { epoch = this.epochOf(worker), capacityMb = 1_024, payload = 'x', number = '' as number | '' } = {},
+  ): Promise<'gone' | number[]> {
+    const args = [worker, epoch, capacityMb, number, ...keys.flatMap((key) => [key, payload])]
+    return (await this.verb('nack', args)) as 'gone' | number[]
+  }
+
+  /** `runs`: leases it holds. `settled`: leases it has settled in its last seconds. */
+  async reconcile(
+    worker: string,
+    runs: string[],
+    settled: string[],
+    { lastRead = '', more = false, epoch = this.epochOf(worker) } = {},
+  ): Promise<'gone' | number[]> {
+    const args: (string | number)[] = [worker, epoch, lastRead, more ? '' : 'last', runs.length, ...runs]
+    for (const lease of settled) {
+      const key = lease.split('|').slice(0, 2).join('/')
+      args.push(lease, statsOf({}), 'reply', JSON.stringify(recordOf(key, worker)))
+    }
+    return (await this.verb('reconcile', args)) as 'gone' | number[]
+  }
+
+  async known(...keys: string[]): Promise<number[]> {
+    return (await this.verb('known', [this.gateway.id, this.gateway.lastReply, ...keys])) as number[]
+  }
+
+  /** What Redis has on disk at this moment: with that it begins anew, whenever that is. */
+  async onDisk(): Promise<() => Promise<void>> {
+    const keys = await this.redis.keys(`${PREFIX}*`)
+    const dumps = await Promise.all(keys.map((key) => this.redis.dumpBuffer(key)))
+    return async () => {
+      await this.redis.flushall()
+      await Promise.all(keys.map((key, i) => this.redis.restore(key, 0, dumps[i] as Buffer)))
+      await this.restart()
+    }
+  }
+
+  /** Redis has begun anew, as far as the lane can tell. */
+  async restart(): Promise<void> {
+    await this.redis.set(`${PREFIX}run`, 'before')
+    await this.verb('wake')
+  }
+
+  async forget(fn: string, ...keys: string[]): Promise<number> {
+    return (await this.verb(
+      'forget',
+      keys.flatMap((key) => [fn, key]),
+    )) as number
+  }
+
+  /** The revision in force. */
+  async tenant(name: string, revision: number, { weight = 1, movedTo = '', waitMs = 0 } = {}): Promise<number> {
+    return (await this.verb('tenant', [name, revision, weight, movedTo, waitMs])) as number
   }
 
   async cancel(...keys: string[]): Promise<string[]> {
-    const answers = (await runVerb(this.redis, PREFIX, 'cancel', keys)) as number[]
+    const answers = (await this.verb('cancel', keys)) as number[]
     return answers.map((answer) => CANCEL_ANSWERS[answer] as string)
   }
 
-  /** Of what this worker was told that nobody waits for it any more, as far as it has not read on. */
-  async aborts(worker: string): Promise<string[]> {
-    const entries = await this.redis.xrange(`${PREFIX}inbox:${worker}`, '-', '+')
-    return entries.flatMap(([, fields]) => fields.filter((name, i) => i % 2 === 0 && name.startsWith('abort|')).map((name) => name.slice(6)))
-  }
-
   async drain(worker: string): Promise<unknown> {
-    return await runVerb(this.redis, PREFIX, 'drain', [worker, 'd'])
+    return await this.verb('drain', [worker, 'd'])
   }
 
   async undrain(worker: string): Promise<unknown> {
-    return await runVerb(this.redis, PREFIX, 'drain', [worker, 'r'])
+    return await this.verb('drain', [worker, 'r'])
   }
 
   async leave(worker: string, epoch = this.epochOf(worker)): Promise<unknown> {
-    return await runVerb(this.redis, PREFIX, 'leave', [worker, epoch])
+    return await this.verb('leave', [worker, epoch])
   }
 
   async configure(fn: string, revision: number, cap: number): Promise<unknown> {
-    return await runVerb(this.redis, PREFIX, 'configure', [fn, revision, cap])
+    return await this.verb('configure', [fn, revision, cap])
   }
 
   async reap(): Promise<{ lost: number; expired: number; grace: boolean }> {
-    const [lost, expired, grace] = (await runVerb(this.redis, PREFIX, 'reap', [])) as [number, number, number]
+    const [lost, expired, grace] = (await this.verb('reap')) as [number, number, number]
     return { lost, expired, grace: grace === 1 }
   }
 
@@ -145,54 +240,21 @@ export class LaneDriver {
   }
 
   async now(): Promise<number> {
+    if (this.#clock !== undefined) return this.#clock
     const [seconds, micros] = (await this.redis.time()) as unknown as [string, string]
     return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
   }
+}
 
-  /** What the worker holds, in order of its hand-over. */
-  async leases(worker: string): Promise<string[]> {
-    return Object.keys(await this.redis.hgetall(`${PREFIX}lease:${worker}`))
-  }
+const EVERYDAY_GATEWAY = () => ({ id: 'g', lastReply: '', mostQueued: 1_000, mostBytes: 1_000_000, mostTenantBytes: 1_000_000 })
 
-  async free(worker: string): Promise<Free | undefined> {
-    const cap = await this.redis.hget(`${PREFIX}cap`, worker)
-    if (cap === null) return undefined
-    const [, , freeMb, freeCpuMilli, running, state] = cap.split('|')
-    return { freeMb: Number(freeMb), freeCpuMilli: Number(freeCpuMilli), running: Number(running), state: state as string }
-  }
-
-  async sum(name: string): Promise<number> {
-    return Number((await this.redis.hget(`${PREFIX}sum`, name)) ?? 0)
-  }
-
-  async records(): Promise<UsageRecord[]> {
-    const usage = new UsageStream(this.redis)
-    const all: UsageRecord[] = []
-    for (let after = '0'; ; ) {
-      const { lastId, records } = await usage.read(after, 0)
-      if (records.length === 0) return all
-      all.push(...records.map((text) => JSON.parse(text) as UsageRecord))
-      after = lastId
-    }
-  }
-
-  /** What the gateway would read: key and, for the lane's own verdicts, what it said. */
-  async replies(gateway = 'g'): Promise<[key: string, outcome: Record<string, unknown> | undefined][]> {
-    const replies: [string, Record<string, unknown> | undefined][] = []
-    for (const [, fields] of await this.redis.xrange(`${PREFIX}replies:${gateway}`, '-', '+')) {
-      for (let i = 0; i < fields.length; i += 2) {
-        const [name, value] = [fields[i] as string, fields[i + 1] as string]
-        if (name.startsWith('f:')) replies.push([name.slice(2), undefined])
-        if (name.startsWith('v:')) replies.push([name.slice(2), JSON.parse(value)])
-      }
-    }
-    return replies
-  }
+function statsOf({ cpuMs = 1, waitMs = 0, runMs = 1, beside = false }: Settling): string {
+  return `${cpuMs}|${waitMs}|${runMs}|${beside ? 1 : ''}`
 }
 
 function headOf(item: Item, gateway: string): string {
-  const { n, attempt = 1, fn = HELLO, versionId = VERSION, mb = 64, deadlineMs = 60_000, maxWaitMs = 60_000 } = item
-  return [idOf(n), attempt, fn, 1, versionId, mb, gateway, deadlineMs, maxWaitMs, 'rpc', 10, mb, 1].join('|')
+  const { n, attempt = 1, fn = HELLO, versionId = VERSION, mb = 64, deadlineMs = 60_000, maxWaitMs = 60_000, trigger = 'rpc', idem = '' } = item
+  return [idOf(n), attempt, fn, 1, versionId, mb, gateway, deadlineMs, maxWaitMs, trigger, 10, mb, 1, idem].join('|')
 }
 
 function recordOf(key: string, worker: string): UsageRecord {

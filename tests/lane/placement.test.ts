@@ -8,11 +8,6 @@ laneOfItsOwn((opened) => {
   lane = opened
 })
 
-/** The share of a core a version is known to take: what runs of it used. */
-async function teach(versionId: string, cpuMs: number, waitMs: number): Promise<void> {
-  await lane.redis.hset(`${PREFIX}v:${versionId}`, { n: 100, cpu: cpuMs, wait: waitMs })
-}
-
 describe('submit', () => {
   test('places on the worker with an idle warm sandbox before one with more CPU to spare', async () => {
     await lane.join('a')
@@ -56,14 +51,14 @@ describe('submit', () => {
 
   test('queues when no worker has the CPU share, though memory is free', async () => {
     await lane.join('w')
-    await teach(VERSION, 6, 4)
+    await lane.teach(VERSION, 6, 4)
     expect(await lane.submit({ n: 1 }, { n: 2 })).toEqual(['placed', 'queued'])
     expect(await lane.free('w')).toMatchObject({ freeCpuMilli: 400, freeMb: 960 })
   })
 
   test('an idle worker takes whatever it can hold', async () => {
     await lane.join('w', 64)
-    await teach(VERSION, 1_000, 0)
+    await lane.teach(VERSION, 1_000, 0)
     expect(await lane.submit({ n: 1, mb: 64 })).toEqual(['placed'])
     expect(await lane.free('w')).toMatchObject({ freeCpuMilli: 100, freeMb: 0 })
     expect(await lane.submit({ n: 2, mb: 65, fn: 'acme/other' })).toEqual(['queued'])
@@ -71,16 +66,16 @@ describe('submit', () => {
 
   test('what burns a whole core leaves room for what hardly uses one, and for no second of its kind', async () => {
     await lane.join('w')
-    await teach(VERSION, 1_000, 0)
+    await lane.teach(VERSION, 1_000, 0)
     const light = 'f'.repeat(16)
-    await teach(light, 0.1, 0)
+    await lane.teach(light, 0.1, 0)
     expect(await lane.submit({ n: 1 }, { n: 2, fn: 'acme/other', versionId: light }, { n: 3 })).toEqual(['placed', 'placed', 'queued'])
     expect(await lane.free('w')).toMatchObject({ freeCpuMilli: 90 })
   })
 
   test('a short run is not taken for CPU-bound: the share is of at least 10 ms', async () => {
     await lane.join('w')
-    await teach(VERSION, 0.5, 0)
+    await lane.teach(VERSION, 0.5, 0)
     await lane.submit({ n: 1 })
     expect(await lane.free('w')).toMatchObject({ freeCpuMilli: 950 })
   })
@@ -117,11 +112,9 @@ describe('submit', () => {
   test('hands over the payload, and the time that is left, through the inbox', async () => {
     await lane.join('w')
     await lane.submit({ n: 1, payload: 'bytes', deadlineMs: 5_000 })
-    const inbox = await lane.redis.xrange(`${PREFIX}inbox:w`, '-', '+')
-    const [meta, payload] = inbox.at(-1)?.[1] ?? []
-    const [key, acceptedAt, startedAt, leftMs] = String(meta).split('|')
-    expect([key, payload, leftMs]).toEqual([keyOf(1), 'bytes', '5000'])
-    expect(startedAt).toBe(acceptedAt)
+    const [handed] = await lane.read('w').then((all) => all.slice(1))
+    expect(handed).toMatchObject({ key: keyOf(1), payload: 'bytes', leftMs: 5_000, boxed: false })
+    expect(handed?.startedAt).toBe(handed?.acceptedAt)
   })
 
   test('asks for settings it does not know, and accepts nothing meanwhile', async () => {
@@ -145,12 +138,13 @@ describe('what a lane learns of a version', () => {
     await lane.join('w')
     await lane.beat('w', { resident: `${VERSION}=3` })
     await lane.submit({ n: 1 })
+    await lane.read('w')
     await lane.leave('w')
     await lane.join('next')
     await lane.submit({ n: 2 })
     expect(Object.keys(await lane.redis.hgetall(`${PREFIX}v:${VERSION}`)).filter((field) => field.includes(':'))).toEqual(['l:next'])
     await lane.settle('next', [keyOf(2)])
-    expect(Object.keys(await lane.redis.hgetall(`${PREFIX}v:${VERSION}`)).sort()).toEqual(['cpu', 'n', 'wait'])
+    expect(Object.keys(await lane.redis.hgetall(`${PREFIX}v:${VERSION}`)).sort()).toEqual(['cpu', 'n', 'run', 'wait'])
   })
 
   test('a version nobody speaks of any more is forgotten after a day', async () => {

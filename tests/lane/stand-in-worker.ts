@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { decodeFrame, encodeFrame } from '../../runtime/contract/frame.ts'
 import { parseInvocation } from '../../runtime/contract/invocation.ts'
-import type { Submission } from '../../runtime/lane/submitter.ts'
+import type { Submission } from '../../runtime/lane/submission.ts'
 import { type Claim, WorkerLane } from '../../runtime/lane/worker-lane.ts'
 import { idOf, usage } from '../unit/billing/usage-fixture.ts'
 
@@ -26,6 +26,7 @@ export function submission(n: number, { name = 'hello', deadlineMs = 30_000 } = 
     maxWaitMs: deadlineMs,
     maxConcurrency: 1_000,
     revision: 1,
+    tenantSettings: { weight: 1, revision: 0 },
     requestBytes: 4,
     frame: encodeFrame(invocation, 'head', `body ${n}`),
   }
@@ -42,14 +43,19 @@ export class StandInWorker {
   readonly #aborted = Promise.withResolvers<string>()
   #held: (() => void) | undefined
 
-  constructor(url: string, workerId: string, { capacityMb = 100_000, holdMs = () => 0 as number | 'for ever' } = {}) {
+  /** @param options.refuses whether it gives the next claim back, as if it could not begin it */
+  constructor(
+    url: string,
+    workerId: string,
+    { capacityMb = 100_000, holdMs = () => 0 as number | 'for ever', refuses = () => false as boolean } = {},
+  ) {
     this.lane = new WorkerLane({
       url,
       workerId,
       capacityMb: () => capacityMb,
       info: () => ({ pid: process.pid, cells: 0, sandboxes: 0, rssMb: 0, walls: [] }),
       resident: () => new Map([['a'.repeat(16), 100]]),
-      onClaim: (claim) => void this.#take(claim, holdMs(), workerId),
+      onClaim: (claim) => void (refuses() ? this.lane.nack([claim]) : this.#take(claim, holdMs(), workerId)),
       onAbort: (key) => this.#aborted.resolve(key),
       onGone: () => this.gone++,
       onError: (error) => this.errors.push(error),

@@ -7,8 +7,8 @@ if ARGV[3] ~= '' then call('XTRIM', P .. 'inbox:' .. worker.id, 'MINID', ARGV[3]
 local capacity = tonumber(ARGV[4])
 worker.mb, worker.capacity, worker.beat = worker.mb + capacity - worker.capacity, capacity, now
 changed_workers[worker.id] = worker
-push(put, P .. 'info', worker.id, ARGV[5])
+write(P .. 'info', worker.id, ARGV[5])
 hear_resident(worker, ARGV[6])
-claim(16)
+claim(16, true)
 commit()
 return worker.state

@@ -10,12 +10,9 @@ for i, key in ipairs(ARGV) do
   said[key] = true
   if not place then answers[i] = NOT_HERE
   elseif place == 'q' then
-    local head, accepted, payload = read_job(key)
-    unqueue(head, payload)
-    push(del, P .. 'inv', key)
-    verdict(head, accepted, 0, '', 'cancelled', { kind = 'cancelled' })
-    call('LREM', P .. 'q:' .. head.fn, 1, int(accepted) .. '|' .. key)
-    file_ready(load_function(head.fn))
+    local head, payload = read_job(key)
+    remove(head, payload)
+    verdict(head, head.accepted, 0, '', 'cancelled', { kind = 'cancelled' })
     answers[i] = REMOVED
   else
     push(out, P .. 'inbox:' .. place, 'abort|' .. key, '')

@@ -7,17 +7,20 @@ if revision > f.rev then
   f.rev, f.cap = revision, tonumber(ARGV[3])
   changed_functions[f.key] = f
   if f.cap == 0 then
-    for _, entry in ipairs(call('LRANGE', P .. 'q:' .. f.key, 0, -1)) do
-      local head, accepted, payload = read_job(string.match(entry, '|(.*)$'))
-      if head then
-        unqueue(head, payload)
-        push(del, P .. 'inv', head.key)
-        verdict(head, accepted, 0, '', 'cancelled', { kind = 'cancelled' })
+    for _, class in ipairs({ 's', 'a' }) do
+      local line = P .. 'q:' .. class .. ':' .. f.key
+      for _, entry in ipairs(call('LRANGE', line, 0, -1)) do
+        local head, payload = read_job(select(7, match(entry, ENTRY)))
+        if head then
+          unqueue(head, payload)
+          write(P .. 'inv', head.key, false)
+          verdict(head, head.accepted, 0, '', 'cancelled', { kind = 'cancelled' })
+        end
       end
+      call('DEL', line)
     end
-    call('DEL', P .. 'q:' .. f.key)
   end
-  file_ready(f)
+  file_both(f)
   claim(16)
   commit()
 end

@@ -5,6 +5,7 @@ local worker = load_workers()[ARGV[1]]
 if not worker then return 0 end
 worker.state = ARGV[2]
 changed_workers[worker.id] = worker
+if worker.id == reserved_worker then unreserve() end
 claim(16)
 commit()
 return 1

@@ -2,7 +2,7 @@
 -- Acts only on leases this worker holds under this epoch: a second settle of the same attempt changes nothing.
 --
 -- ARGV  worker, epoch, id of the last inbox entry it has read ('' for none), resident report ('' or 'versionId=riders,...'),
---       then per item: id/attempt, 'cpuMs|waitMs|runMs', reply frame, usage record
+--       then per item: id/attempt, 'cpuMs|waitMs|runMs|m' (m: 1 when its reply went over a data connection, n when nothing of it ran), reply frame, usage record
 -- Returns 'gone' when the lane no longer knows this worker and epoch; else one number per item: 1 settled, 0 not its lease
 local worker = held_by(ARGV[1], ARGV[2])
 if not worker then return 'gone' end
@@ -18,15 +18,8 @@ local answers, touched = {}, {}
 for i, text in ipairs(leases) do
   local at = 5 + (i - 1) * 4
   if text and not touched[ARGV[at]] then
-    local lease = head_of(text)
     touched[ARGV[at]] = true
-    release(worker.id, lease)
-    local cpu, wait, run = string.match(ARGV[at + 1], '^([^|]*)|([^|]*)|([^|]*)$')
-    -- A first load says nothing about how the function runs.
-    if lease.trigger ~= 'deploy' then observe(load_version(lease.version_id), tonumber(cpu), tonumber(wait)) end
-    sum.settled, sum.runMs, sum.cpuMs = sum.settled + 1, sum.runMs + tonumber(run), sum.cpuMs + tonumber(cpu)
-    push(out, P .. 'replies:' .. lease.gateway, 'f:' .. lease.key, ARGV[at + 2])
-    records[#records + 1] = ARGV[at + 3]
+    settle_lease(worker, head_of(text), ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
     answers[i] = 1
   else
     answers[i] = 0
@@ -34,7 +27,7 @@ for i, text in ipairs(leases) do
 end
 -- Functions that were at their cap may start again.
 if sum.queued > 0 then
-  for _, f in pairs(functions) do if f.queued > 0 then file_ready(f) end end
+  file_all()
   claim(max(16, #keys))
 end
 commit()
