@@ -1,5 +1,5 @@
 import { Client } from 'undici'
-import { type Dialer, type DialTarget, dial } from './dial.ts'
+import { type Dialer, type DialTarget, dial } from '../egress/dial.ts'
 
 /** One connection to one origin, for one request after the other. */
 export interface Connection {

@@ -1,4 +1,4 @@
-import { EgressBlocked } from './egress-blocked.ts'
+import { EgressBlocked } from '../egress/egress-blocked.ts'
 import { HostError } from './operation.ts'
 
 /** What the function is told of a request to `host` that came to nothing: the reason in words, nothing of the machine. */

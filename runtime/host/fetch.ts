@@ -1,18 +1,18 @@
-import { networkInterfaces } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { DEPTH_HEADER } from '../contract/depth-header.ts'
 import type { EgressEntry } from '../contract/egress-allow.ts'
 import { MAX_CHUNK_BYTES } from '../contract/messages.ts'
+import type { Dialer } from '../egress/dial.ts'
+import { EgressGuard } from '../egress/egress-guard.ts'
+import { machineAddresses } from '../egress/machine-addresses.ts'
+import { createResolveName, type ResolveName } from '../egress/resolve-name.ts'
 import { type Connection, ConnectionPool } from './connection-pool.ts'
-import type { Dialer } from './dial.ts'
-import { EgressGuard } from './egress-guard.ts'
 import { exchange, NoAnswer, type ResponseHead } from './exchange.ts'
 import { fetchError } from './fetch-error.ts'
 import { redirected } from './fetch-redirect.ts'
 import { type FetchRequest, type HeaderPair, isStreamed, parseFetch } from './fetch-request.ts'
 import type { HostAnswer, HostContext, HostOperation } from './operation.ts'
 import type { ByteSource } from './pipes.ts'
-import { createResolveName, type ResolveName } from './resolve-name.ts'
 import type { ResponseBody } from './response-body.ts'
 import { countSubrequest } from './subrequests.ts'
 import { UploadBody } from './upload-body.ts'
@@ -192,8 +192,4 @@ const CLOSED_BY_PEER = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 /** The other side may close an idle connection just when the next request is on its way: then nothing was done with it (RFC 9110 §9.2.2). */
 function mayRepeat({ method, body }: FetchRequest, { reused }: Connection, cause: unknown): boolean {
   return reused && !isStreamed(body) && REPEATABLE.has(method) && CLOSED_BY_PEER.has((cause as { code?: string }).code ?? '')
-}
-
-function machineAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address.replace(/%.*$/, '')) ?? [])
 }

@@ -1,15 +1,16 @@
 import type { EgressEntry } from '../contract/egress-allow.ts'
+import { redisEntries } from '../egress/redis-entries.ts'
 import { createFetch } from './fetch.ts'
 import { createInvoke, type InvokeBeside } from './invoke.ts'
 import { createKv } from './kv.ts'
 import type { HostOperation } from './operation.ts'
 import { pipeOperations } from './pipe-operations.ts'
-import { redisEntries } from './redis-entries.ts'
 import { TenantBytes } from './tenant-bytes.ts'
 
 export interface OperationsOptions {
-  readonly laneUrl: string
   readonly storeUrl: string
+  /** What no function may reach, whatever `egressAllow` says. */
+  readonly redisUrls: readonly string[]
   readonly dataDir: string
   readonly egressAllow: readonly EgressEntry[]
   readonly invokeBeside: InvokeBeside
@@ -26,7 +27,7 @@ export interface Operations extends Disposable {
 export function openOperations(options: OperationsOptions): Operations {
   const tenantBytes = new TenantBytes()
   const kv = createKv(options)
-  const fetch = createFetch({ allow: options.egressAllow, deny: redisEntries([options.laneUrl, options.storeUrl]) })
+  const fetch = createFetch({ allow: options.egressAllow, deny: redisEntries(options.redisUrls) })
   return {
     tenantBytes,
     operations: new Map([

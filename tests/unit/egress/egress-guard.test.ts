@@ -2,9 +2,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type EgressEntry, parseEgressAllow } from '../../../runtime/contract/egress-allow.ts'
-import { type Dialer, dial } from '../../../runtime/host/dial.ts'
-import { EgressGuard } from '../../../runtime/host/egress-guard.ts'
-import { redisEntries } from '../../../runtime/host/redis-entries.ts'
+import { type Dialer, dial } from '../../../runtime/egress/dial.ts'
+import { EgressGuard } from '../../../runtime/egress/egress-guard.ts'
+import { redisEntries } from '../../../runtime/egress/redis-entries.ts'
 
 const entries = (text: string): readonly EgressEntry[] => {
   const parsed = parseEgressAllow(text)

@@ -1,10 +1,10 @@
 import { createSocket, type Socket } from 'node:dgram'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { dial } from '../../../runtime/host/dial.ts'
-import { EgressGuard } from '../../../runtime/host/egress-guard.ts'
+import { dial } from '../../../runtime/egress/dial.ts'
+import { EgressGuard } from '../../../runtime/egress/egress-guard.ts'
+import { createResolveName } from '../../../runtime/egress/resolve-name.ts'
 import { fetchError } from '../../../runtime/host/fetch-error.ts'
-import { createResolveName } from '../../../runtime/host/resolve-name.ts'
 
 const A = 1
 const NXDOMAIN = 3
