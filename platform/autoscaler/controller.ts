@@ -1,8 +1,9 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
+import type { LaneAddress } from '../../runtime/contract/lanes.ts'
 import { openLaneConnection } from '../../runtime/lane/connection.ts'
 import { LaneView } from '../../runtime/lane/lane-view.ts'
-import { lanePrefix, MAIN_LANE } from '../../runtime/lane/scripts.ts'
+import { lanePrefix } from '../../runtime/lane/scripts.ts'
 import { DecisionLog } from './decision-log.ts'
 import type { Fleet } from './fleet.ts'
 import { DEFAULT_LAW } from './law-config.ts'
@@ -10,7 +11,7 @@ import { Lease } from './lease.ts'
 import { AutoscalerLoop } from './loop.ts'
 
 export interface ControllerOptions {
-  readonly laneUrl: string
+  readonly lane: LaneAddress
   readonly fleet: Fleet
   readonly minWorkers: number
   readonly maxWorkers: number
@@ -28,12 +29,12 @@ export class Controller {
   readonly #stop = new AbortController()
   readonly #running: Promise<void>
 
-  constructor({ laneUrl, fleet, minWorkers, maxWorkers, workerMb, owner, log }: ControllerOptions) {
+  constructor({ lane, fleet, minWorkers, maxWorkers, workerMb, owner, log }: ControllerOptions) {
     const onError = (error: Error): void => log.debug({ err: error }, 'Lane connection of the controller')
     this.#fleet = fleet
-    this.#lane = new LaneView({ url: laneUrl, onError })
-    this.#redis = openLaneConnection(laneUrl, 'controller', onError)
-    const prefix = lanePrefix(MAIN_LANE)
+    this.#lane = new LaneView({ url: lane.url, lane: lane.name, onError })
+    this.#redis = openLaneConnection(lane.url, 'controller', onError)
+    const prefix = lanePrefix(lane.name)
     const config = { ...DEFAULT_LAW, minWorkers, maxWorkers, workerMb }
     const loop = new AutoscalerLoop({ controller: owner, lane: this.#lane, fleet, config, decisions: new DecisionLog(this.#redis, prefix), log })
     const lease = new Lease({ redis: this.#redis, key: `${prefix}controller`, owner })

@@ -16,6 +16,8 @@ export interface LaneWorker extends Room {
 export interface ControlledLane {
   signals(): Promise<Signals>
   workers(): Promise<LaneWorker[]>
+  /** Tells who waits that so many workers are on their way, as of `now` on the lane's clock. */
+  expect(starting: number, now: number): Promise<void>
   drain(workerId: string): Promise<void>
   undrain(workerId: string): Promise<void>
   /** Resolves when work waits that no worker has room for, or when the signal aborts. */
@@ -47,6 +49,7 @@ export class AutoscalerLoop {
   readonly #parts: Parts
   #state: LawState = INITIAL_LAW_STATE
   #lastTarget: number | undefined
+  #lastStarting = 0
   #reportedAt = Number.NEGATIVE_INFINITY
 
   constructor(parts: Parts) {
@@ -111,6 +114,9 @@ export class AutoscalerLoop {
     if (decision.start > 0) await this.#grow(decision.start, workers, states)
     else this.#endDrained(workers, states)
     if (decision.drain > 0) await this.#shrink(decision.drain, taking)
+    const starting = countOf(statesOf(fleet), 'starting')
+    if (starting > 0 || this.#lastStarting > 0) await lane.expect(starting, signals.now)
+    this.#lastStarting = starting
     await this.#tell({ cause, observation, decision }, states)
   }
 

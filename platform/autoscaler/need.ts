@@ -1,6 +1,6 @@
 import { lately, type Sample } from './history.ts'
 import type { LawConfig } from './law-config.ts'
-import type { Observation } from './observation.ts'
+import type { Observation, Room } from './observation.ts'
 
 /** One resource's terms, in workers. */
 export interface Terms {
@@ -18,6 +18,10 @@ export interface Terms {
 
 /** Arrivals are counted over this long: recent enough to see a step, long enough to see more than one burst. */
 const ARRIVAL_WINDOW_MS = 1_000
+
+/** As the lane has it (runtime/lane/scripts/fairness.lua). */
+const MOST_OF_LANE = 0.75
+const CPU_MILLI = 1_000
 
 /** However small the backlog: rounded up, it is one worker more than there are. */
 const ONE_MORE = 1e-6
@@ -96,11 +100,19 @@ function perMs(integral: number, ms: number, gauge: number): number {
 
 /**
  * Work waits for want of capacity: no worker could take one of mean size now (an idle worker takes anything it can
- * hold). Work that waits beside such room waits for its own function's cap, which more workers would not help.
+ * hold), or what is left is kept for other tenants (the lane gives one no more than MOST_OF_LANE of it). Work that waits
+ * beside more room waits for its own function's cap, which more workers would not help.
  */
 export function isStarved({ signals, ready }: Observation): boolean {
   if (signals.queued <= 0) return false
   const meanMb = signals.queuedMb / signals.queued
   const meanCpuMilli = signals.queuedCpuMilli / signals.queued
-  return !ready.some((worker) => worker.freeMb >= meanMb && (worker.running === 0 || worker.freeCpuMilli >= meanCpuMilli))
+  if (!ready.some((worker) => worker.freeMb >= meanMb && (worker.running === 0 || worker.freeCpuMilli >= meanCpuMilli))) return true
+  const total = (of: (worker: Room) => number): number => ready.reduce((sum, worker) => sum + of(worker), 0)
+  const capacityMb = total(({ capacityMb }) => capacityMb)
+  const capacityCpuMilli = CPU_MILLI * ready.length
+  return (
+    total(({ freeMb }) => freeMb) - meanMb < (1 - MOST_OF_LANE) * capacityMb ||
+    total(({ freeCpuMilli }) => freeCpuMilli) - meanCpuMilli < (1 - MOST_OF_LANE) * capacityCpuMilli
+  )
 }

@@ -1,21 +1,21 @@
 import { Hono } from 'hono'
 import type { z } from 'zod'
+import type { LaneDrains } from './lane-drains.ts'
 import type { LedgerReader } from './ledger-reader.ts'
 import { CSV_HEADER, csvLine, type LedgerRecord, ndjsonLine } from './ledger-record.ts'
-import type { UsageDrain } from './usage-drain.ts'
 import { CURSOR_HEADER, type Cursor, cursorText, type RecordsQuery, recordsQuerySchema, totalsQuerySchema } from './usage-query.ts'
 
 const PAGE_RECORDS = 500
 
 interface Parts {
   readonly reader: LedgerReader
-  readonly drain: Pick<UsageDrain, 'toEnd' | 'status'>
+  readonly drain: Pick<LaneDrains, 'toEnd' | 'status'>
 }
 
 /**
  * What the ledger process answers to gateways over its socket. Questions come as JSON, already checked and bound to
- * one tenant by the gateway. Each is answered only after the lane's stream has been drained, so that callers see
- * the record of the call they just made.
+ * one tenant by the gateway. Each is answered only after the stream of the tenant's lane has been drained, so that callers
+ * see the record of the call they just made.
  */
 export function ledgerApi({ reader, drain }: Parts): Hono {
   const api = new Hono()
@@ -24,13 +24,13 @@ export function ledgerApi({ reader, drain }: Parts): Hono {
 
   api.post('/totals', async (c) => {
     const query = read(totalsQuerySchema, await c.req.json())
-    await drain.toEnd()
+    await drain.toEnd(query.lanes)
     return c.json(reader.totals(query))
   })
 
   api.post('/records', async (c) => {
     const query = read(recordsQuerySchema, await c.req.json())
-    await drain.toEnd()
+    await drain.toEnd(query.lanes)
     const cursor = stopsAt(reader, query)
     const headers: Record<string, string> = cursor ? { [CURSOR_HEADER]: cursorText(cursor) } : {}
     return c.body(ReadableStream.from(chunks(reader, query)).pipeThrough(new TextEncoderStream()), 200, headers)

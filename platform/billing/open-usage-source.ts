@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
-import { openLaneConnection } from '../../runtime/lane/connection.ts'
+import type { LaneAddress } from '../../runtime/contract/lanes.ts'
+import { openLaneConnection, SILENCE_MS } from '../../runtime/lane/connection.ts'
 import { UsageStream } from '../../runtime/lane/usage-stream.ts'
 import type { UsageSource } from './usage-drain.ts'
 
@@ -8,11 +9,13 @@ import type { UsageSource } from './usage-drain.ts'
 const CONNECT_MS = 1_000
 /** A connection whose other end is gone without a word. */
 const REPLY_MS = 5_000
+/** The longest that a read waits for an entry (usage-drain.ts). */
+const BLOCK_MS = 1_000
 
 /** The lane's usage stream on a connection of its own, which closes with it. */
-export function openUsageSource(url: string, connectionName: string, onError: (error: Error) => void): UsageSource & Disposable {
-  const redis = openLaneConnection(url, connectionName, onError)
-  const stream = new UsageStream(redis)
+export function openUsageSource({ name, url }: LaneAddress, connectionName: string, onError: (error: Error) => void): UsageSource & Disposable {
+  const redis = openLaneConnection(url, connectionName, onError, BLOCK_MS + SILENCE_MS)
+  const stream = new UsageStream(redis, name)
   return {
     async read(afterId, blockMs) {
       await readyWithin(redis, CONNECT_MS)

@@ -17,6 +17,8 @@ const span = {
   functions: z.array(z.string()).optional(),
   from: instant,
   to: instant.optional(),
+  /** Where this tenant's newest records come from; absent: every lane. */
+  lanes: z.array(z.string()).optional(),
 }
 
 /** What the gateway asks the ledger for; both sides check with these. */

@@ -49,9 +49,9 @@ export class ByteFlow {
 
   /**
    * Hands everything to `sink`, at its pace, and does not end it. Resolves when the sink has passed on the last byte, or when it
-   * is known that this will not happen.
+   * is known that this will not happen. `toItsEnd`: when the sink is gone the rest is read and dropped, and that counts as well.
    */
-  async into(sink: Writable): Promise<FlowEnd> {
+  async into(sink: Writable, { toItsEnd = false } = {}): Promise<FlowEnd> {
     if (this.#state !== 'waiting') return 'cut'
     this.#state = 'flowing'
     const source = this.#source
@@ -59,12 +59,15 @@ export class ByteFlow {
     let bytes = 0
     let unwritten = 0
     let ended = false
+    let dropped = false
     const check = (): void => {
       if (ended && unwritten === 0) ending.resolve(this.length !== undefined && bytes < this.length ? 'cut' : 'whole')
     }
     const written = (error?: Error | null): void => {
+      if (dropped) return
       unwritten--
-      if (error) ending.resolve('cut')
+      // Its close says the same, a moment later.
+      if (error) sinkClosed()
       else check()
     }
     const take = (piece: Buffer): void => {
@@ -74,6 +77,7 @@ export class ByteFlow {
         ending.resolve('cut')
         return
       }
+      if (dropped) return
       unwritten++
       if (!sink.write(piece, written)) source.pause()
     }
@@ -86,22 +90,33 @@ export class ByteFlow {
       if (!ended) ending.resolve('cut')
     }
     const cut = (): void => ending.resolve('cut')
+    const sinkClosed = (): void => {
+      if (!toItsEnd) {
+        cut()
+        return
+      }
+      dropped = true
+      unwritten = 0
+      source.resume()
+      check()
+    }
     // Its end by an error is seen by its close; without a listener an error would end the process.
     sink.on('error', () => {})
     if (source.destroyed && !source.readableEnded) cut()
-    else if (sink.destroyed) cut()
+    else if (sink.destroyed && !toItsEnd) cut()
     else {
+      dropped = sink.destroyed
       for (const piece of this.#first) take(piece)
       if (source.readableEnded) end()
       source.on('data', take).on('end', end).on('close', sourceClosed)
-      sink.on('drain', goOn).on('close', cut)
-      if (!sink.writableNeedDrain) source.resume()
+      sink.on('drain', goOn).on('close', sinkClosed)
+      if (dropped || !sink.writableNeedDrain) source.resume()
     }
     this.#first = []
     void this.#over.promise.then(cut)
     const how = await ending.promise
     source.off('data', take).off('end', end).off('close', sourceClosed)
-    sink.off('drain', goOn).off('close', cut)
+    sink.off('drain', goOn).off('close', sinkClosed)
     if (!ended) source.pause()
     this.#end(how)
     return how

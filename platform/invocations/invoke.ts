@@ -2,10 +2,12 @@ import { randomUUIDv7 } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { encodeFrame } from '../../runtime/contract/frame.ts'
 import type { Door, Invocation, Trigger } from '../../runtime/contract/invocation.ts'
-import { MAX_INLINE_BODY_BYTES, MAX_QUEUE_WAIT_MS } from '../../runtime/contract/limits.ts'
-import type { EventHead } from '../../runtime/contract/messages.ts'
-import type { LaneReply, Submission } from '../../runtime/lane/submitter.ts'
+import { MAX_ASYNC_QUEUE_WAIT_MS, MAX_INLINE_BODY_BYTES, MAX_QUEUE_WAIT_MS } from '../../runtime/contract/limits.ts'
+import type { EventCommon, EventHead } from '../../runtime/contract/messages.ts'
+import type { LaneReply } from '../../runtime/lane/lane-reply.ts'
+import type { Idempotency } from '../../runtime/lane/submission.ts'
 import type { Resolved } from '../registry/function-directory.ts'
+import type { RoutedSubmission } from './lane-router.ts'
 import type { EventBody, OpenInvocations, Reply, StreamedReply } from './open-invocations.ts'
 
 /** Invocations of one function at once when it sets nothing itself. */
@@ -38,13 +40,13 @@ export interface Call {
 
 export interface InvokeDeps {
   readonly gatewayId: string
-  readonly lane: { submit(submission: Submission): Promise<LaneReply>; cancel(id: string, attempt: number): void }
+  readonly lane: { submit(submission: RoutedSubmission): Promise<LaneReply>; cancel(id: string, attempt: number): void }
   readonly open: OpenInvocations
   /** Told of every answer, for the metrics. */
-  answered(door: Door, outcome: string, seconds: number): void
+  answered(lane: string, door: Door, outcome: string, seconds: number): void
 }
 
-export type NewEvent = { [D in Door]: Omit<Extract<EventHead, { door: D }>, 'id' | 'deadlineAt' | 'stream'> }[Door]
+export type NewEvent = { [D in Door]: Omit<Extract<EventHead, { door: D }>, keyof EventCommon> }[Door]
 
 export interface InvokeOptions {
   readonly trigger: Trigger
@@ -54,24 +56,33 @@ export interface InvokeOptions {
   readonly depth?: number
   /** What the caller has left of a deadline of his own. */
   readonly leftMs?: number
+  /** Runs once for all who give the same. Needs a body that is held whole. */
+  readonly idempotency?: Idempotency | undefined
+  /** One attempt of an invocation that its caller repeats by himself: it has this id and number, and no other is made here. */
+  readonly only?: { readonly id: string; readonly attempt: number }
 }
 
 /** From a resolved function and an event to what became of it: everything between the two HTTP ends. */
 export function createInvoke({ gatewayId, lane, open, answered }: InvokeDeps) {
-  return function invoke(target: Resolved, { trigger, event, body, depth = 0, leftMs = Number.POSITIVE_INFINITY }: InvokeOptions): Call {
-    const id = randomUUIDv7()
+  return function invoke(
+    target: Resolved,
+    { trigger, event, body, depth = 0, leftMs = Number.POSITIVE_INFINITY, idempotency, only }: InvokeOptions,
+  ): Call {
+    const id = only?.id ?? randomUUIDv7()
     const startedAt = performance.now()
-    const deadlineMs = Math.min(MAX_QUEUE_WAIT_MS + target.limits.timeoutMs, leftMs)
+    const longestWaitMs = only === undefined ? MAX_QUEUE_WAIT_MS : MAX_ASYNC_QUEUE_WAIT_MS
+    const deadlineMs = Math.min(longestWaitMs + target.limits.timeoutMs, leftMs)
+    const lastAttempt = only?.attempt ?? MAX_ATTEMPTS
     const inline = Buffer.isBuffer(body) && body.length <= MAX_INLINE_BODY_BYTES
     const stream = inline ? {} : { stream: body.length === undefined ? {} : { length: body.length } }
 
     const first = Promise.withResolvers<Answered>()
-    let attempt = 0
+    let attempt = only === undefined ? 0 : only.attempt - 1
     let streamed: StreamedReply | undefined
     let over = false
     const hand = (reply: Reply): void => {
       const waitedMs = performance.now() - startedAt
-      const note = (outcome: string): void => answered(event.door, outcome, waitedMs / 1_000)
+      const note = (outcome: string): void => answered(target.tenantSettings.lane, event.door, outcome, waitedMs / 1_000)
       if (reply.kind !== 'streamed') note(outcomeName(reply))
       else if (reply.open) note('returned')
       else void reply.settled.then((last) => note(outcomeName(last)))
@@ -80,7 +91,7 @@ export function createInvoke({ gatewayId, lane, open, answered }: InvokeDeps) {
     const conclude = (reply: LaneReply): LaneReply => {
       open.remove(`${id}/${attempt}`)
       const leftOfIt = deadlineMs - (performance.now() - startedAt)
-      if (!over && streamed === undefined && attempt < MAX_ATTEMPTS && leftOfIt > 0 && mayRepeat(reply, target, event, body)) {
+      if (!over && streamed === undefined && attempt < lastAttempt && leftOfIt > 0 && mayRepeat(reply, target, event, body)) {
         submit()
         return reply
       }
@@ -95,7 +106,7 @@ export function createInvoke({ gatewayId, lane, open, answered }: InvokeDeps) {
       const { tenant, name, version, versionId, secrets } = target
       const which = { id, attempt, tenant, name, version, versionId, ...(secrets > 0 && { secrets }) }
       const invocation: Invocation = { ...which, trigger, door: event.door, gateway: gatewayId, depth }
-      const head = { ...event, id, deadlineAt: Date.now() + Math.min(target.limits.timeoutMs, leftOfIt), ...stream }
+      const head = { ...event, id, deadlineAt: Math.floor(Date.now() + leftOfIt), timeoutMs: target.limits.timeoutMs, ...stream }
       open.add(`${id}/${attempt}`, {
         tenant,
         depth,
@@ -112,11 +123,13 @@ export function createInvoke({ gatewayId, lane, open, answered }: InvokeDeps) {
           invocation,
           limits: target.limits,
           deadlineMs: leftOfIt,
-          maxWaitMs: Math.min(MAX_QUEUE_WAIT_MS, leftOfIt),
+          maxWaitMs: Math.min(longestWaitMs, leftOfIt),
           maxConcurrency: target.maxConcurrency ?? DEFAULT_MAX_CONCURRENCY,
           revision: target.revision,
+          tenantSettings: target.tenantSettings,
           requestBytes: body.length ?? 0,
           frame: encodeFrame(invocation, JSON.stringify(head), inline ? body : EMPTY),
+          ...(idempotency && { idempotency }),
         })
         .then((reply) => (cameBeside(reply) && streamed === undefined && !over ? besideAtLast(reply).then(conclude) : conclude(reply)))
     }
@@ -145,7 +158,7 @@ export type Invoke = ReturnType<typeof createInvoke>
 
 /** A worker settles without a reply of its own what has sent one over the data connection. */
 function cameBeside(reply: LaneReply): boolean {
-  return reply.kind === 'answered' && reply.head.outcome.kind === 'returned' && reply.text.length === 0
+  return reply.kind === 'answered' && reply.replayOf === undefined && reply.head.outcome.kind === 'returned' && reply.text.length === 0
 }
 
 /**
@@ -155,11 +168,12 @@ function cameBeside(reply: LaneReply): boolean {
 function mayRepeat(reply: LaneReply, { idempotent }: Resolved, event: NewEvent, body: EventBody): boolean {
   if (reply.kind === 'refused' || !Buffer.isBuffer(body)) return false
   const outcome = reply.kind === 'verdict' ? reply.outcome : reply.head.outcome
-  if (outcome.kind !== 'lost' || outcome.started === 'replied') return false
+  if (outcome.kind !== 'lost' || outcome.started === 'replied' || outcome.repeat === false) return false
   return outcome.started === 'no' || idempotent || (event.door === 'url' && SAFE_METHODS.has(event.method))
 }
 
 function outcomeName(reply: LaneReply): string {
   if (reply.kind === 'refused') return reply.reason
+  if (reply.replayOf !== undefined) return 'replayed'
   return (reply.kind === 'verdict' ? reply.outcome : reply.head.outcome).kind
 }

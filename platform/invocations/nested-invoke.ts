@@ -5,7 +5,7 @@ import { encodeFrame } from '../../runtime/contract/frame.ts'
 import { MAX_BUFFERED_BODY_BYTES, MAX_REPLY_HEAD_BYTES } from '../../runtime/contract/limits.ts'
 import type { ReplyHead } from '../../runtime/contract/messages.ts'
 import { isName } from '../../runtime/contract/names.ts'
-import type { LaneReply } from '../../runtime/lane/submitter.ts'
+import type { LaneReply } from '../../runtime/lane/lane-reply.ts'
 import type { Functions, Resolved } from '../registry/function-directory.ts'
 import type { Call, Invoke, NewEvent } from './invoke.ts'
 import { jsonFault } from './json-fault.ts'
@@ -65,30 +65,30 @@ export function createNestedInvoke({ open, functions, invoke }: NestedInvokeDeps
     head: Buffer,
     body: Buffer,
   ): Promise<Failure | { readonly call: Call; readonly target: Resolved }> {
-    if (caller === undefined) return failure('cancelled', 'Cannot call a function: nobody waits for the caller any more')
+    if (caller === undefined) return nestedFailure('cancelled', 'Cannot call a function: nobody waits for the caller any more')
     const depth = caller.depth + 1
-    if (depth > MAX_INVOKE_DEPTH) return failure('invoke_too_deep', TOO_DEEP)
+    if (depth > MAX_INVOKE_DEPTH) return nestedFailure('invoke_too_deep', TOO_DEEP)
     const event = door === 'rpc' ? ({ door, headers: [] } satisfies NewEvent) : parseNestedEvent(head)
-    if (typeof event === 'string') return failure('request_invalid', `Cannot call ${name}: ${event}`)
+    if (typeof event === 'string') return nestedFailure('request_invalid', `Cannot call ${name}: ${event}`)
     const fault = door === 'rpc' ? jsonFault(body) : undefined
-    if (fault !== undefined) return failure('json_invalid', `Cannot call ${name}: its event is not one JSON value (${fault})`)
+    if (fault !== undefined) return nestedFailure('json_invalid', `Cannot call ${name}: its event is not one JSON value (${fault})`)
     const found = isName(name) ? functions.resolve(caller.tenant, name, qualifier) : undefined
     const target = found instanceof Promise ? await found : found
     if (target === undefined) {
       const what = qualifier === undefined ? '' : ` with a version or alias ${JSON.stringify(qualifier)}`
-      return failure('function_not_found', `There is no function ${JSON.stringify(name)}${what} of this tenant`.slice(0, 300))
+      return nestedFailure('function_not_found', `There is no function ${JSON.stringify(name)}${what} of this tenant`.slice(0, 300))
     }
     return { call: invoke(target, { trigger: 'invoke', event, body, depth, leftMs }), target }
   }
 }
 
-function failure(code: string, detail: string): Failure {
+function nestedFailure(code: string, detail: string): Failure {
   return { kind: 'failed', code, detail }
 }
 
 /** What the caller is told of a call that is over. */
 function nestedReplyOf(reply: LaneReply, target: Subject): NestedReply {
-  if (reply.kind === 'refused') return failed(refusalProblem(reply.reason, target))
+  if (reply.kind === 'refused') return failed(refusalProblem(reply, target))
   const outcome = reply.kind === 'verdict' ? reply.outcome : reply.head.outcome
   // Of the same tenant: what it threw is its own.
   if (outcome.kind !== 'returned') return failed(outcomeProblem(outcome, target, true))
@@ -98,7 +98,7 @@ function nestedReplyOf(reply: LaneReply, target: Subject): NestedReply {
 }
 
 function failed({ code, detail }: { readonly code: string; readonly detail: string }): Failure {
-  return failure(code, detail)
+  return nestedFailure(code, detail)
 }
 
 function sendWhole(outgoing: ServerResponse, reply: NestedReply, body: Buffer = EMPTY): void {
@@ -121,5 +121,5 @@ function isReturned(last: LaneReply): boolean {
 }
 
 function badReply({ tenant, name }: Subject): Failure {
-  return failure('bad_reply', `${tenant}/${name} answered with a status or header that HTTP cannot carry`)
+  return nestedFailure('bad_reply', `${tenant}/${name} answered with a status or header that HTTP cannot carry`)
 }

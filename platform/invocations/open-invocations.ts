@@ -1,6 +1,6 @@
 import type { DataReplyHead } from '../../runtime/contract/data.ts'
 import type { ReplyHead } from '../../runtime/contract/messages.ts'
-import type { LaneReply } from '../../runtime/lane/submitter.ts'
+import type { LaneReply } from '../../runtime/lane/lane-reply.ts'
 import type { ByteFlow } from './byte-flow.ts'
 
 /** The bytes of an event. A Buffer is all of it. A flow is still with its sender, and is read when the function reads. */

@@ -1,7 +1,7 @@
 import { limitWords } from '../../runtime/contract/limit-words.ts'
-import type { Limits } from '../../runtime/contract/limits.ts'
+import { type Limits, MAX_QUEUE_WAIT_MS } from '../../runtime/contract/limits.ts'
 import type { Outcome } from '../../runtime/contract/outcome.ts'
-import type { LaneReply } from '../../runtime/lane/submitter.ts'
+import type { Refusal } from '../../runtime/lane/lane-reply.ts'
 import type { ProblemInit } from '../problem.ts'
 
 /** Of a function, what its problems speak of. */
@@ -12,27 +12,66 @@ export interface Subject {
 }
 
 /** The answer to a refusal: never accepted, never on a bill. */
-export function refusalProblem(reason: Extract<LaneReply, { kind: 'refused' }>['reason'], { tenant, name }: Subject): ProblemInit {
+export function refusalProblem({ reason, scope, retryAfterMs = 1_000, predictedWaitMs, id }: Refusal, { tenant, name }: Subject): ProblemInit {
+  const function_ = `${tenant}/${name}`
+  const retryAfterSeconds = retryAfterMs / 1_000
+  const waits = predictedWaitMs === undefined ? {} : { extra: { predictedWaitMs: Math.ceil(predictedWaitMs) } }
   switch (reason) {
     case 'full':
+      if (scope === 'function') {
+        return {
+          status: 429,
+          code: 'queue_full',
+          detail: `Cannot take more calls of ${function_} now: its own queue is full. Nothing was accepted. Try again after the time in Retry-After; if its maxConcurrency holds it back, a larger one lets more run at once`,
+          retryAfterSeconds,
+        }
+      }
       return {
         status: 503,
         code: 'overloaded',
-        detail: `Cannot take more calls of ${tenant}/${name} now: its queue is full. Try again after the time in Retry-After`,
-        retryAfterSeconds: 1,
+        detail: `Cannot take more calls of ${function_} now: there is more work than workers, and the queue is full. Nothing was accepted. Try again after the time in Retry-After`,
+        retryAfterSeconds,
+      }
+    case 'late':
+      return {
+        status: 503,
+        code: 'deadline_cannot_be_met',
+        detail: `Cannot answer for ${function_} in time: it would wait for a worker ${predictedWaitMs === undefined ? '' : `for some ${Math.ceil(predictedWaitMs)} ms, `}longer than its deadline or than any call waits (${MAX_QUEUE_WAIT_MS} ms). Nothing was accepted. Try again after the time in Retry-After`,
+        retryAfterSeconds,
+        ...waits,
+      }
+    case 'key_reused':
+      return {
+        status: 422,
+        code: 'idempotency_key_reused',
+        detail: `Cannot call ${function_} with this Idempotency-Key: within the last day it came with another request (method, path, query, body, content type or credentials). Repeat a request exactly, and give every new one a key of its own`,
+      }
+    case 'answer_not_kept':
+      return {
+        status: 409,
+        code: 'answer_not_kept',
+        detail: `Cannot give the answer of ${function_} again: the call with this Idempotency-Key has run, but its answer was streamed or too large to keep. It was not run a second time`,
+        ...(id === undefined ? {} : { extra: { invocation: id } }),
+      }
+    case 'moved':
+      return {
+        status: 503,
+        code: 'tenant_moved',
+        detail: `Cannot take calls of ${function_} at this moment: its tenant is being moved to other workers. Nothing was accepted, so it is safe to try again`,
+        retryAfterSeconds,
       }
     case 'off':
       return {
         status: 429,
         code: 'function_off',
-        detail: `Cannot call ${tenant}/${name}: it is switched off (maxConcurrency is 0). PATCH /v1/functions/${name} with another maxConcurrency switches it on`,
+        detail: `Cannot call ${function_}: it is switched off (maxConcurrency is 0). PATCH /v1/functions/${name} with another maxConcurrency switches it on`,
       }
     case 'unreachable':
       return {
         status: 503,
         code: 'lane_unreachable',
         detail: 'Cannot reach the queue now: nothing was accepted, so it is safe to try again',
-        retryAfterSeconds: 1,
+        retryAfterSeconds,
       }
   }
 }

@@ -5,7 +5,8 @@ import { newKeyId } from './key-registry.ts'
 import type { Store } from './open-store.ts'
 import { createKey, hashKey, isUsableKey, USABLE_KEY_RULE } from './platform-key.ts'
 import { StoreScript } from './store-script.ts'
-import { DEFAULT_TENANT, TenantRegistry } from './tenant-registry.ts'
+import { DEFAULT_TENANT } from './tenant.ts'
+import { TenantRegistry } from './tenant-registry.ts'
 
 /**
  * `environment`: the operator's own. `generated`: made now, kept at `path`, and `key` is to be shown this once.

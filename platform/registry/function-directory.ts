@@ -4,8 +4,9 @@ import { functionKey } from '../../runtime/contract/names.ts'
 import type { FunctionState, VersionEntry } from './function-state.ts'
 import { LIVE } from './function-state.ts'
 import { ReadThrough } from './read-through.ts'
-import type { Access } from './settings.ts'
+import { type Access, DEFAULT_RETRIES } from './settings.ts'
 import type { ChangeListener } from './store-changes.ts'
+import type { TenantPlacement, Tenants } from './tenant-directory.ts'
 
 /** What the way of a request depends on. */
 export interface Resolved {
@@ -18,10 +19,14 @@ export interface Resolved {
   readonly access: Access
   readonly maxConcurrency: number | undefined
   readonly idempotent: boolean
+  readonly retries: number
+  readonly onSuccess: string | undefined
+  readonly onFailure: string | undefined
   /** Revision of the function's secrets; 0: it never had any. */
   readonly secrets: number
   /** Of the function, when this was read. */
   readonly revision: number
+  readonly tenantSettings: TenantPlacement
 }
 
 /** Which version a name stands for: at once from memory, a promise when it must be read. */
@@ -34,21 +39,24 @@ type Choice = readonly { readonly upTo: number; readonly resolved: Resolved }[]
 
 interface DirectoryDeps {
   readonly functions: { read(tenant: string, name: string): Promise<FunctionState | undefined> }
+  readonly tenants: Pick<Tenants, 'settings'>
   /** From 0 to under 1. Default `Math.random`. */
   readonly random?: () => number
 }
 
 /** Which version a call goes to, from memory: a gateway asks for every request. */
 export class FunctionDirectory implements Functions, ChangeListener {
-  readonly #functions: ReadThrough<ReadonlyMap<string, Choice>>
+  readonly #functions: ReadThrough<KnownFunction>
+  readonly #tenants: DirectoryDeps['tenants']
   readonly #random: () => number
 
-  constructor({ functions, random = Math.random }: DirectoryDeps) {
+  constructor({ functions, tenants, random = Math.random }: DirectoryDeps) {
     this.#random = random
+    this.#tenants = tenants
     this.#functions = new ReadThrough(async (key) => {
       const slash = key.indexOf('/')
       const state = await functions.read(key.slice(0, slash), key.slice(slash + 1))
-      return state && choices(state)
+      return state && new KnownFunction(state)
     })
   }
 
@@ -58,8 +66,8 @@ export class FunctionDirectory implements Functions, ChangeListener {
    */
   resolve(tenant: string, name: string, qualifier: string = LIVE): Resolved | undefined | Promise<Resolved | undefined> {
     const known = this.#functions.get(functionKey(tenant, name))
-    if (known instanceof Promise) return known.then((loaded) => this.#pick(loaded?.get(qualifier)))
-    return this.#pick(known?.get(qualifier))
+    if (known instanceof Promise) return known.then((loaded) => loaded && this.#resolve(loaded, tenant, qualifier))
+    return known && this.#resolve(known, tenant, qualifier)
   }
 
   changed(key: string): void {
@@ -70,6 +78,12 @@ export class FunctionDirectory implements Functions, ChangeListener {
     this.#functions.flush()
   }
 
+  #resolve(known: KnownFunction, tenant: string, qualifier: string): Resolved | undefined | Promise<Resolved | undefined> {
+    const settings = this.#tenants.settings(tenant)
+    if (settings instanceof Promise) return settings.then((read) => this.#pick(known.choice(qualifier, read)))
+    return this.#pick(known.choice(qualifier, settings))
+  }
+
   #pick(choice: Choice | undefined): Resolved | undefined {
     if (!choice) return undefined
     if (choice.length === 1) return choice[0]?.resolved
@@ -78,8 +92,27 @@ export class FunctionDirectory implements Functions, ChangeListener {
   }
 }
 
-function choices(state: FunctionState): ReadonlyMap<string, Choice> {
-  const byNumber = new Map(state.versions.map((entry) => [entry.version, toResolved(state, entry)]))
+/** A function's choices, made anew when its tenant's settings are others: calls pay for neither. */
+class KnownFunction {
+  readonly #state: FunctionState
+  #settings: TenantPlacement | undefined
+  #choices: ReadonlyMap<string, Choice> = new Map()
+
+  constructor(state: FunctionState) {
+    this.#state = state
+  }
+
+  choice(qualifier: string, settings: TenantPlacement): Choice | undefined {
+    if (settings !== this.#settings) {
+      this.#settings = settings
+      this.#choices = choices(this.#state, settings)
+    }
+    return this.#choices.get(qualifier)
+  }
+}
+
+function choices(state: FunctionState, tenantSettings: TenantPlacement): ReadonlyMap<string, Choice> {
+  const byNumber = new Map(state.versions.map((entry) => [entry.version, toResolved(state, entry, tenantSettings)]))
   const byQualifier = new Map<string, Choice>()
   for (const [version, resolved] of byNumber) byQualifier.set(String(version), [{ upTo: 1, resolved }])
   for (const [alias, targets] of Object.entries(state.aliases)) {
@@ -95,8 +128,9 @@ function choices(state: FunctionState): ReadonlyMap<string, Choice> {
   return byQualifier
 }
 
-function toResolved(state: FunctionState, { version, versionId, style, limits }: VersionEntry): Resolved {
-  const { tenant, name, access, maxConcurrency, idempotent, revision } = state
+function toResolved(state: FunctionState, { version, versionId, style, limits }: VersionEntry, tenantSettings: TenantPlacement): Resolved {
+  const { tenant, name, access, maxConcurrency, idempotent, retries = DEFAULT_RETRIES, onSuccess, onFailure, revision } = state
   const secrets = state.secrets?.revision ?? 0
-  return { tenant, name, version, versionId, style, limits, access, maxConcurrency, idempotent, secrets, revision }
+  const ofFunction = { access, maxConcurrency, idempotent, retries, onSuccess, onFailure, revision }
+  return { tenant, name, version, versionId, style, limits, ...ofFunction, secrets, tenantSettings }
 }

@@ -1,5 +1,6 @@
-import { isHandlerStyle } from '../../runtime/contract/function-version.ts'
+import { HANDLER_STYLES, isHandlerStyle } from '../../runtime/contract/function-version.ts'
 import { MAX_CONCURRENCY, MAX_TIMEOUT_MS, MEMORY_MB_CHOICES } from '../../runtime/contract/limits.ts'
+import { isName, NAME_RULE } from '../../runtime/contract/names.ts'
 import type { SettingsChange } from './settings.ts'
 
 /** A setting came with a value, or a name, that it cannot have. */
@@ -24,6 +25,7 @@ export interface SettingField {
 }
 
 const MAX_FUNCTION_CONCURRENCY = 100_000
+export const MAX_RETRIES = 10
 const MAX_ENV_NAMES = 100
 const MAX_ENV_BYTES = 32 * 1024
 export const ENV_NAME = /^[A-Z][A-Z0-9_]*$/
@@ -36,13 +38,16 @@ const READERS: Readonly<Record<string, (value: unknown, field: string) => unknow
   memoryMb: (value, field) => oneOf(toNumber(value), MEMORY_MB_CHOICES, field),
   timeoutMs: (value, field) => integer(value, field, 1, MAX_TIMEOUT_MS),
   concurrency: (value, field) => integer(value, field, 1, MAX_CONCURRENCY),
-  style: (value, field) => (isHandlerStyle(value) ? value : refuse(field, 'one of fetch, event, lambda', value, ['fetch', 'event', 'lambda'])),
+  style: (value, field) => (isHandlerStyle(value) ? value : refuse(field, `one of ${HANDLER_STYLES.join(', ')}`, value, [...HANDLER_STYLES])),
   wasm: flag,
   access: (value, field) => oneOf(value, ['private', 'public'], field),
   maxConcurrency: (value, field) => integer(value, field, 0, MAX_FUNCTION_CONCURRENCY),
   idempotent: flag,
+  retries: (value, field) => integer(value, field, 0, MAX_RETRIES),
+  onSuccess: functionName,
+  onFailure: functionName,
 }
-const OF_THE_FUNCTION = new Set(['access', 'maxConcurrency', 'idempotent'])
+const OF_THE_FUNCTION = new Set(['access', 'maxConcurrency', 'idempotent', 'retries', 'onSuccess', 'onFailure'])
 
 export const SETTING_NAMES: readonly string[] = [...Object.keys(READERS), 'env']
 
@@ -126,6 +131,10 @@ function oneOf<T>(value: unknown, allowed: readonly T[], field: string): T {
 
 function flag(value: unknown, field: string): boolean {
   return typeof value === 'boolean' ? value : oneOf(value, ['true', 'false'], field) === 'true'
+}
+
+function functionName(value: unknown, field: string): string {
+  return isName(value) ? value : refuse(field, `the name of a function: ${NAME_RULE}`, value)
 }
 
 function toNumber(value: unknown): unknown {

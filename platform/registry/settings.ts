@@ -24,6 +24,11 @@ export interface FunctionSettings {
   readonly maxConcurrency: number | undefined
   /** The author's word that a call may be repeated when it is not known whether it ran. */
   readonly idempotent: boolean
+  /** Of an event that outlives its caller: how often it is tried again after a failure of the function. */
+  readonly retries: number
+  /** Functions of the tenant that are told how such events end. */
+  readonly onSuccess: string | undefined
+  readonly onFailure: string | undefined
 }
 
 /** What a request asks for: absent inherits, `null` goes back to the default. */
@@ -41,12 +46,17 @@ export interface SettingsChange {
     readonly access?: Access | null
     readonly maxConcurrency?: number | null
     readonly idempotent?: boolean | null
+    readonly retries?: number | null
+    readonly onSuccess?: string | null
+    readonly onFailure?: string | null
   }
 }
 
-const DEFAULT_FUNCTION: FunctionSettings = { access: 'private', maxConcurrency: undefined, idempotent: false }
+/** Three attempts. */
+export const DEFAULT_RETRIES = 2
+const DEFAULT_FUNCTION = { access: 'private', idempotent: false } as const
 /** Riders per sandbox: fetch handlers are written for overlapping requests, the other styles often are not. */
-const CONCURRENCY_BY_STYLE: Readonly<Record<HandlerStyle, number>> = { fetch: 16, event: 1, lambda: 1 }
+const CONCURRENCY_BY_STYLE: Readonly<Record<HandlerStyle, number>> = { fetch: 16, event: 1, lambda: 1, scheduled: 1 }
 
 /** `base`: the settings of the version that `live` points to, if it points to one. */
 export function inheritVersion(change: SettingsChange['version'], base: VersionSettings | undefined): VersionSettings {
@@ -65,6 +75,9 @@ export function inheritFunction(change: SettingsChange['function'], base: Functi
     access: pick(change.access, base?.access) ?? DEFAULT_FUNCTION.access,
     maxConcurrency: pick(change.maxConcurrency, base?.maxConcurrency),
     idempotent: pick(change.idempotent, base?.idempotent) ?? DEFAULT_FUNCTION.idempotent,
+    retries: pick(change.retries, base?.retries) ?? DEFAULT_RETRIES,
+    onSuccess: pick(change.onSuccess, base?.onSuccess),
+    onFailure: pick(change.onFailure, base?.onFailure),
   }
 }
 

@@ -4,7 +4,7 @@ const CHANNEL = 'isolane:changes'
 
 /** Somebody who keeps copies of what is in the store. */
 export interface ChangeListener {
-  /** `key` is `function:<tenant>/<name>` or `key:<sha256>`. */
+  /** `key` is `function:<tenant>/<name>`, `tenant:<name>` or `key:<sha256>`. */
   changed(key: string): void
   /** News may have been missed: forget everything. */
   missed(): void

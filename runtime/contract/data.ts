@@ -1,4 +1,4 @@
-import type { EventHead, ReplyHead } from './messages.ts'
+import type { ReplyHead } from './messages.ts'
 import { asInteger, asObject, asString, ContractError } from './parse.ts'
 
 /**
@@ -37,7 +37,7 @@ export interface NestedInvocation {
   readonly attempt: number
   readonly name: string
   readonly qualifier?: string
-  readonly door: EventHead['door']
+  readonly door: 'url' | 'rpc'
   /** What is left of the caller's own time. */
   readonly leftMs: number
 }

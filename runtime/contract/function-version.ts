@@ -2,10 +2,11 @@ import { type Limits, MAX_CONCURRENCY, MAX_TIMEOUT_MS } from './limits.ts'
 import { asInteger, asName, asObject, asString, ContractError } from './parse.ts'
 
 /** How a module takes its calls; found once, at deploy. */
-export type HandlerStyle = 'fetch' | 'event' | 'lambda'
+export const HANDLER_STYLES = ['fetch', 'event', 'lambda', 'scheduled'] as const
+export type HandlerStyle = (typeof HANDLER_STYLES)[number]
 
 export function isHandlerStyle(value: unknown): value is HandlerStyle {
-  return value === 'fetch' || value === 'event' || value === 'lambda'
+  return (HANDLER_STYLES as readonly unknown[]).includes(value)
 }
 
 /**
@@ -53,7 +54,7 @@ export function parseFunctionVersion(value: unknown): FunctionVersion {
     throw new ContractError('sourceMapSha256', sourceMapSha256, '64 hex digits')
   }
   if (record.style !== undefined && !isHandlerStyle(record.style)) {
-    throw new ContractError('style', record.style, '"fetch", "event" or "lambda"')
+    throw new ContractError('style', record.style, HANDLER_STYLES.join(', '))
   }
   if (record.wasm !== undefined && typeof record.wasm !== 'boolean') throw new ContractError('wasm', record.wasm, 'true or false')
   const limits = asObject(record.limits, 'limits')

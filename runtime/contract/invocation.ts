@@ -6,7 +6,12 @@ export const TRIGGERS = ['http', 'rpc', 'async', 'schedule', 'loadtest', 'deploy
 export type Trigger = (typeof TRIGGERS)[number]
 
 /** Which door the event came through; the prelude shapes the handler's arguments and its reply by it. */
-export type Door = 'url' | 'rpc'
+export const DOORS = ['url', 'rpc', 'scheduled'] as const
+export type Door = (typeof DOORS)[number]
+
+export function isDoor(value: unknown): value is Door {
+  return (DOORS as readonly unknown[]).includes(value)
+}
 
 /**
  * One request to run one version, as gateway and worker speak of it. The event itself (head as text, body as
@@ -44,7 +49,7 @@ export function parseInvocation(value: unknown): Invocation {
   if (!isVersionId(record.versionId)) throw new ContractError('versionId', record.versionId, '16 to 64 hex digits')
   const trigger = asString(record.trigger, 'trigger') as Trigger
   if (!TRIGGERS.includes(trigger)) throw new ContractError('trigger', trigger, TRIGGERS.join(', '))
-  if (record.door !== 'url' && record.door !== 'rpc') throw new ContractError('door', record.door, '"url" or "rpc"')
+  if (!isDoor(record.door)) throw new ContractError('door', record.door, DOORS.join(', '))
   if (typeof record.gateway !== 'string' || !GATEWAY_ID.test(record.gateway))
     throw new ContractError('gateway', record.gateway, 'a letter and up to 62 of a-z, 0-9 and "-"')
   return {

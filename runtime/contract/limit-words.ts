@@ -12,8 +12,9 @@ export function limitWords({ limit, allowed, phase }: Exceeded, { memoryMb, time
         ? `its top-level code used more than ${allowed} ms of CPU. Do the work in the handler instead`
         : `it used more than its ${allowed} ms of CPU (memoryMb ${memoryMb}, timeoutMs ${timeoutMs}). A larger memoryMb or timeoutMs gives it more`
     case 'wall':
-      return init
-        ? `its top-level code did not end within ${allowed} ms`
+      if (init) return `its top-level code did not end within ${allowed} ms`
+      return allowed < timeoutMs
+        ? `it did not end within the ${allowed} ms that its caller's deadline left it (its own timeoutMs is ${timeoutMs})`
         : `it did not end within its timeoutMs of ${allowed}, in which the time of a streamed upload or answer counts too. A larger timeoutMs gives it longer`
     case 'memory':
       return `it outgrew its memoryMb of ${allowed}. A larger memoryMb gives it more`

@@ -32,6 +32,8 @@ export const INIT_WALL_MS = 10_000
 
 /** Longest a synchronous invocation waits in the lane before it is answered `expired`. */
 export const MAX_QUEUE_WAIT_MS = 30_000
+/** The same of one attempt of an event that outlives its caller. */
+export const MAX_ASYNC_QUEUE_WAIT_MS = 6 * 3_600_000
 
 /** Lambda's published ratio: a function with this much memory has one whole vCPU. */
 const MEMORY_MB_PER_VCPU = 1_769

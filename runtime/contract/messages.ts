@@ -1,3 +1,5 @@
+import type { HandlerStyle } from './function-version.ts'
+
 /**
  * Everything that can cross the isolate wall, on one page.
  *
@@ -61,40 +63,56 @@ export interface LoadSpec {
   readonly name: string
   readonly version: number
   /** Forces a style; absent: found by the rules of the handler contract. */
-  readonly style?: 'fetch' | 'event' | 'lambda'
+  readonly style?: HandlerStyle
   readonly env: Readonly<Record<string, string>>
 }
 
 export interface LoadReport {
-  readonly style: 'fetch' | 'event' | 'lambda'
+  readonly style: HandlerStyle
   readonly exports: readonly string[]
   /** Something the author should know, such as a `handler` that is never called. */
   readonly warning?: string
 }
 
 /** What a handler's arguments are made from. Header names are lower case; a repeated header is a repeated pair. */
-export type EventHead =
-  | {
-      readonly door: 'url'
-      readonly id: string
-      readonly deadlineAt: number
-      readonly method: string
-      /** Absolute, as the function should see it: path after the function's own prefix, raw percent-encoding kept. */
-      readonly url: string
-      readonly headers: readonly (readonly [string, string])[]
-      /** The body is not here: it is read from pipe 0 (`read`). Its length where the caller declared one. */
-      readonly stream?: { readonly length?: number }
-    }
-  | {
-      /** The body is JSON text; absent means `null`. */
-      readonly door: 'rpc'
-      readonly id: string
-      readonly deadlineAt: number
-      readonly headers: readonly (readonly [string, string])[]
-      readonly stream?: { readonly length?: number }
-    }
+export type EventHead = EventCommon &
+  (
+    | {
+        readonly door: 'url'
+        readonly method: string
+        /** Absolute, as the function should see it: path after the function's own prefix, raw percent-encoding kept. */
+        readonly url: string
+        readonly headers: readonly (readonly [string, string])[]
+      }
+    | {
+        /** The body is JSON text; absent means `null`. */
+        readonly door: 'rpc'
+        readonly headers: readonly (readonly [string, string])[]
+      }
+    | {
+        /** A schedule fired. The body is its input, as JSON text; absent: it has none. */
+        readonly door: 'scheduled'
+        /** The schedule's name. */
+        readonly schedule: string
+        /** As its owner wrote it; which of the two there is says how it repeats. */
+        readonly cron?: string
+        readonly every?: string
+        /** Milliseconds since 1970: when it was due, which after a downtime is long ago. */
+        readonly scheduledTime: number
+      }
+  )
 
-/** `http`: a response. `json`: a value, whose text is the body (rpc door, event and lambda styles). */
+export interface EventCommon {
+  readonly id: string
+  /** By when it must be over, its wait for a worker included. Milliseconds since 1970. */
+  readonly deadlineAt: number
+  /** What it has from when it begins; absent: all that is left until then. */
+  readonly timeoutMs?: number
+  /** The body is not here: it is read from pipe 0 (`read`). Its length where the caller declared one. */
+  readonly stream?: { readonly length?: number }
+}
+
+/** `http`: a response. `json`: a value, whose text is the body (rpc door with event and lambda styles; scheduled door). */
 export type ReplyHead = ReplyTail &
   ({ readonly kind: 'http'; readonly status: number; readonly headers: readonly (readonly [string, string])[] } | { readonly kind: 'json' })
 

@@ -6,12 +6,13 @@ import type { Caller, GatewayEnv } from '../../../platform/gateway/caller.ts'
 import { usageRoutes } from '../../../platform/gateway/usage-routes.ts'
 import { Problem, problemResponse } from '../../../platform/problem.ts'
 import type { KeyScope } from '../../../platform/registry/key-record.ts'
+import type { TenantPlacement } from '../../../platform/registry/tenant-directory.ts'
 import { idOf } from './usage-fixture.ts'
 
 const NOW = Date.UTC(2026, 1, 1)
 const NOTHING: Totals = { total: { requests: 0, gbSeconds: 0, cpuMs: 0, cost: '0', costUsd: '0.00' }, groups: [] }
 
-function setUp(scopes: KeyScope[] = ['usage'], functions?: string[]) {
+function setUp(scopes: KeyScope[] = ['usage'], functions?: string[], placement: TenantPlacement = { weight: 1, revision: 1, lane: 'main' }) {
   const ledger = {
     totals: vi.fn(async (_: TotalsQuery) => NOTHING),
     records: vi.fn(async (_: RecordsQuery) => ({
@@ -25,7 +26,7 @@ function setUp(scopes: KeyScope[] = ['usage'], functions?: string[]) {
     c.set('caller', caller)
     await next()
   })
-  app.route('/v1', usageRoutes({ ledger, now: () => NOW }))
+  app.route('/v1', usageRoutes({ ledger, tenants: { settings: () => placement }, now: () => NOW }))
   app.onError((error) => {
     if (error instanceof Problem) return problemResponse(error.init)
     throw error
@@ -40,7 +41,7 @@ describe('GET /v1/usage', () => {
     const answer = await get('/v1/usage')
     expect(answer.status).toBe(200)
     expect(await answer.json()).toEqual({ from: '2026-01-02T00:00:00.000Z', to: '2026-02-01T00:00:00.000Z', groupBy: 'function', ...NOTHING })
-    expect(ledger.totals).toHaveBeenCalledWith({ tenant: 'acme', from: NOW - 30 * 86_400_000, groupBy: 'function' })
+    expect(ledger.totals).toHaveBeenCalledWith({ tenant: 'acme', from: NOW - 30 * 86_400_000, groupBy: 'function', lanes: ['main'] })
   })
 
   test.each([
@@ -53,7 +54,7 @@ describe('GET /v1/usage', () => {
   ])('takes from=%s', async (text, epochMs) => {
     const { get, ledger } = setUp()
     expect((await get(`/v1/usage?from=${text}&groupBy=day`)).status).toBe(200)
-    expect(ledger.totals).toHaveBeenCalledWith({ tenant: 'acme', from: epochMs, groupBy: 'day' })
+    expect(ledger.totals).toHaveBeenCalledWith({ tenant: 'acme', from: epochMs, groupBy: 'day', lanes: ['main'] })
   })
 
   test('a key confined to some functions sees no others', async () => {
@@ -80,6 +81,12 @@ describe('GET /v1/usage', () => {
     expect(problem.detail).toContain(field)
     expect(problem.allowed).toContain(allowed)
     expect(ledger.totals).not.toHaveBeenCalled()
+  })
+
+  test('asks of the lane the tenant is in, and while it moves of the one it comes from', async () => {
+    const { get, ledger } = setUp(['usage'], undefined, { weight: 1, revision: 2, lane: 'b', moving: { from: 'main', since: NOW } })
+    await get('/v1/usage')
+    expect(ledger.totals.mock.lastCall?.[0]).toMatchObject({ lanes: ['b', 'main'] })
   })
 
   test('needs the scope usage', async () => {
@@ -112,6 +119,7 @@ describe('GET /v1/usage/records', () => {
     expect(answer.headers.get('content-type')).toBe('application/x-ndjson')
     expect(ledger.records).toHaveBeenCalledWith({
       tenant: 'acme',
+      lanes: ['main'],
       function: 'hello',
       version: 3,
       outcome: 'threw',

@@ -18,10 +18,14 @@ function twoVersions(): FunctionState {
   return acceptVersion('acme', 'shop', acceptVersion('acme', 'shop', undefined, loaded('one'), 1).state, loaded('two'), 2).state
 }
 
+const PLACE = { weight: 1, revision: 1, lane: 'main' }
+const tenants = { settings: () => PLACE }
+
 describe('FunctionDirectory', () => {
   test('resolves live, a number and an alias; at once from the second time on', async () => {
     const state = pointAlias(twoVersions(), 'stable', [{ version: 1, weight: 1 }], 3).state
     const directory = new FunctionDirectory({
+      tenants,
       functions: { read: async (tenant, name) => (tenant === 'acme' && name === 'shop' ? state : undefined) },
     })
     expect(directory.resolve('acme', 'shop')).toBeInstanceOf(Promise)
@@ -41,7 +45,7 @@ describe('FunctionDirectory', () => {
     ]
     const state = pointAlias(twoVersions(), 'live', targets, 3).state
     let at = 0
-    const directory = new FunctionDirectory({ functions: { read: async () => state }, random: () => at })
+    const directory = new FunctionDirectory({ tenants, functions: { read: async () => state }, random: () => at })
     await directory.resolve('acme', 'shop')
     const versionAt = (random: number) => {
       at = random
@@ -52,14 +56,14 @@ describe('FunctionDirectory', () => {
 
   test('a function with nothing live resolves to nothing', async () => {
     const state = { ...twoVersions(), aliases: {} }
-    const directory = new FunctionDirectory({ functions: { read: async () => state } })
+    const directory = new FunctionDirectory({ tenants, functions: { read: async () => state } })
     expect(await directory.resolve('acme', 'shop')).toBe(undefined)
     expect(directory.resolve('acme', 'shop', '2')).toMatchObject({ version: 2 })
   })
 
   test('forgets what changed, and nothing else', async () => {
     let state: FunctionState | undefined = twoVersions()
-    const directory = new FunctionDirectory({ functions: { read: async () => (state?.removed ? undefined : state) } })
+    const directory = new FunctionDirectory({ tenants, functions: { read: async () => (state?.removed ? undefined : state) } })
     await directory.resolve('acme', 'shop')
     await directory.resolve('acme', 'blog')
     state = removeFunction(state, 3).state

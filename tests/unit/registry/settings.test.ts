@@ -20,6 +20,9 @@ describe('parseSettings()', () => {
       query('access', 'public'),
       query('maxConcurrency', '0'),
       query('idempotent', 'true'),
+      query('retries', '0'),
+      query('onSuccess', 'notes'),
+      query('onFailure', 'alarm'),
     ]
     const fromJson = [
       json('memoryMb', 256),
@@ -31,11 +34,14 @@ describe('parseSettings()', () => {
       json('access', 'public'),
       json('maxConcurrency', 0),
       json('idempotent', true),
+      json('retries', 0),
+      json('onSuccess', 'notes'),
+      json('onFailure', 'alarm'),
     ]
     expect(parseSettings(fromQuery)).toEqual(parseSettings(fromJson))
     expect(parseSettings(fromQuery)).toEqual({
       version: { memoryMb: 256, timeoutMs: 900_000, concurrency: 8, style: 'event', wasm: true, env: { GREETING: 'hi' } },
-      function: { access: 'public', maxConcurrency: 0, idempotent: true },
+      function: { access: 'public', maxConcurrency: 0, idempotent: true, retries: 0, onSuccess: 'notes', onFailure: 'alarm' },
     })
   })
 
@@ -48,13 +54,15 @@ describe('parseSettings()', () => {
     [json('timeoutMs', 1.5), 'Cannot set timeoutMs: wanted an integer from 1 to 900000, got 1.5'],
     [query('concurrency', '1001'), 'Cannot set concurrency: wanted an integer from 1 to 1000, got "1001"'],
     [query('maxConcurrency', '-1'), 'Cannot set maxConcurrency: wanted an integer from 0 to 100000, got "-1"'],
-    [query('style', 'express'), 'Cannot set style: wanted one of fetch, event, lambda, got "express"'],
+    [query('style', 'express'), 'Cannot set style: wanted one of fetch, event, lambda, scheduled, got "express"'],
     [query('access', 'open'), 'Cannot set access: wanted one of private, public, got "open"'],
     [query('wasm', 'yes'), 'Cannot set wasm: wanted one of true, false, got "yes"'],
+    [query('retries', '11'), 'Cannot set retries: wanted an integer from 0 to 10, got "11"'],
+    [json('onFailure', 'No'), 'Cannot set onFailure: wanted the name of a function: '],
     [json('idempotent', 1), 'Cannot set idempotent: wanted one of true, false, got 1'],
     [
       query('memory', '128'),
-      'Cannot set memory: no such setting, allowed are memoryMb, timeoutMs, concurrency, style, wasm, access, maxConcurrency, idempotent, env',
+      'Cannot set memory: no such setting, allowed are memoryMb, timeoutMs, concurrency, style, wasm, access, maxConcurrency, idempotent, retries, onSuccess, onFailure, env',
     ],
     [query('constructor', '1'), 'Cannot set constructor: no such setting, allowed are'],
     [query('__proto__', '1'), 'Cannot set __proto__: no such setting'],
@@ -107,7 +115,14 @@ describe('inheriting', () => {
 
   test('the first version has the defaults', () => {
     expect(inheritVersion({}, undefined)).toEqual({ memoryMb: 128, timeoutMs: 5_000, concurrency: undefined, style: undefined, wasm: false, env: {} })
-    expect(inheritFunction({}, undefined)).toEqual({ access: 'private', maxConcurrency: undefined, idempotent: false })
+    expect(inheritFunction({}, undefined)).toEqual({
+      access: 'private',
+      maxConcurrency: undefined,
+      idempotent: false,
+      retries: 2,
+      onSuccess: undefined,
+      onFailure: undefined,
+    })
   })
 
   test('what is left out stays, what is given wins, null goes back to the default', () => {
@@ -119,12 +134,15 @@ describe('inheriting', () => {
       style: undefined,
       wasm: false,
     })
-    const settings = { access: 'public' as const, maxConcurrency: 0, idempotent: true }
+    const settings = { access: 'public' as const, maxConcurrency: 0, idempotent: true, retries: 0, onSuccess: 'notes', onFailure: undefined }
     expect(inheritFunction({}, settings)).toEqual(settings)
-    expect(inheritFunction({ access: null, maxConcurrency: null, idempotent: false }, settings)).toEqual({
+    expect(inheritFunction({ access: null, maxConcurrency: null, idempotent: false, retries: null, onFailure: 'alarm' }, settings)).toEqual({
       access: 'private',
       maxConcurrency: undefined,
       idempotent: false,
+      retries: 2,
+      onSuccess: 'notes',
+      onFailure: 'alarm',
     })
   })
 
