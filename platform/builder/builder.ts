@@ -9,11 +9,17 @@ import type { Bundled } from './bundle.ts'
 import { packageHint } from './resolve-import.ts'
 import type { BuilderChild } from './spawn-builder-child.ts'
 import { spawnBuilderChild } from './spawn-builder-child.ts'
+import { TenantQueue } from './tenant-queue.ts'
 
 export const BUILD_TIMEOUT_MS = 10_000
 
-/** Uploads bundled at once; the others wait their turn. Each takes a core for tens of milliseconds. */
+/** Uploads bundled at once; the others wait their turn. Each takes a core for tens of milliseconds, or for {@link BUILD_TIMEOUT_MS}. */
 const MAX_BUILDS_AT_ONCE = 2
+/** So that an upload that takes long holds up its own tenant's alone. */
+const MAX_BUILDS_AT_ONCE_PER_TENANT = 1
+export const MAX_WAITING_BUILDS_PER_TENANT = 20
+/** What one takes, as long as none has been measured. */
+const FIRST_GUESS_MS = 100
 
 export interface BuilderDeps {
   readonly log: { warn(fields: object, message: string): void }
@@ -24,15 +30,22 @@ export interface BuilderDeps {
 }
 
 export interface Builder extends Disposable {
-  /** Bundles one upload in a process that has seen no other. What is wrong with the upload is a value; a throw is our own fault. */
-  build(upload: Upload): Promise<Built | BuildFailure>
+  /**
+   * Bundles one upload in a process that has seen no other, when it is its tenant's turn. What is wrong with the upload is a
+   * value; a throw is our own fault.
+   */
+  build(tenant: string, upload: Upload): Promise<Built | BuildFailure>
 }
 
 /** Keeps one blank child ready, since starting one takes ten times as long as bundling a small function. */
 export function createBuilder({ log, spawnChild = spawnBuilderChild, timeoutMs = BUILD_TIMEOUT_MS }: BuilderDeps): Builder {
-  const waiting: (() => void)[] = []
   const live = new Set<BuilderLink>()
-  let running = 0
+  const turns = new TenantQueue({
+    atOnce: MAX_BUILDS_AT_ONCE,
+    atOncePerTenant: MAX_BUILDS_AT_ONCE_PER_TENANT,
+    mostWaitingPerTenant: MAX_WAITING_BUILDS_PER_TENANT,
+  })
+  let usualMs = FIRST_GUESS_MS
   let closed = false
   let blank: BuilderLink | undefined = fork()
 
@@ -56,34 +69,23 @@ export function createBuilder({ log, spawnChild = spawnBuilderChild, timeoutMs =
     return fork()
   }
 
-  async function turn(): Promise<void> {
-    if (running < MAX_BUILDS_AT_ONCE) running++
-    else await new Promise<void>((resolve) => waiting.push(resolve))
-  }
-
-  function passTurn(): void {
-    const next = waiting.shift()
-    if (next) next()
-    else running--
-  }
-
-  async function build(upload: Upload): Promise<Built | BuildFailure> {
+  async function build(tenant: string, upload: Upload): Promise<Built | BuildFailure> {
     const sourceBytes = [...upload.modules.values()].reduce((sum, { bytes }) => sum + bytes.length, 0)
     if (sourceBytes > MAX_SOURCE_BYTES) {
       return failure('source_too_large', `The modules are ${sourceBytes} bytes together: allowed are ${MAX_SOURCE_BYTES}`)
     }
-    await turn()
+    const turn = turns.turn(tenant)
+    if (turn === undefined) return tooMany(turns.waitingOf(tenant) * usualMs)
+    using _turn = await turn
+    if (closed) throw new Error('Cannot build: the builder is closed')
+    const startedAt = performance.now()
+    const link = take()
     try {
-      if (closed) throw new Error('Cannot build: the builder is closed')
-      const link = take()
-      try {
-        return await bundleIn(link, upload, sourceBytes)
-      } finally {
-        throwAway(link)
-      }
+      return await bundleIn(link, upload, sourceBytes)
     } finally {
+      throwAway(link)
+      usualMs += (performance.now() - startedAt - usualMs) / 8
       if (!closed) blank ??= fork()
-      passTurn()
     }
   }
 
@@ -103,8 +105,8 @@ export function createBuilder({ log, spawnChild = spawnBuilderChild, timeoutMs =
     build,
     [Symbol.dispose]() {
       closed = true
+      // Who waits has his turn then, and hears that it is closed.
       for (const link of live) throwAway(link)
-      for (const resolve of waiting.splice(0)) resolve()
     },
   }
 }
@@ -129,6 +131,11 @@ function toBuilt(bundled: Bundled, mainModule: string, sourceBytes: number): Bui
     sourceMap: Buffer.byteLength(sourceMap) > MAX_SOURCE_MAP_BYTES ? undefined : sourceMap,
     warnings,
   }
+}
+
+function tooMany(retryAfterMs: number): BuildFailure {
+  const detail = `${MAX_WAITING_BUILDS_PER_TENANT} uploads of this tenant wait for the bundler already, the most that may. Try again after the time in Retry-After`
+  return { ...failure('too_many_deploys', detail), retryAfterMs }
 }
 
 function failure(code: BuildFailure['code'], detail: string): BuildFailure {

@@ -28,8 +28,9 @@ export interface Built {
 
 export interface BuildFailure {
   readonly ok: false
-  /** `build_failed`: the code is wrong, see `errors`. `too_complex`: the bundler died of it or ran out of time. The others: a size limit. */
-  readonly code: 'build_failed' | 'too_complex' | 'source_too_large' | 'bundle_too_large'
+  /** `build_failed`: the code is wrong, see `errors`. `too_complex`: the bundler died of it or ran out of time. `too_many_deploys`: not tried, see `retryAfterMs`. The others: a size limit. */
+  readonly code: 'build_failed' | 'too_complex' | 'source_too_large' | 'bundle_too_large' | 'too_many_deploys'
   readonly detail: string
   readonly errors: readonly BuildError[]
+  readonly retryAfterMs?: number
 }

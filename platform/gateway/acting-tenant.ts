@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { isName, NAME_RULE } from '../../runtime/contract/names.ts'
 import { Problem } from '../problem.ts'
-import type { Tenant } from '../registry/tenant-registry.ts'
+import type { Tenant } from '../registry/tenant.ts'
 import { type GatewayEnv, hasScope } from './caller.ts'
 
 /** Names the tenant an admin key acts for; without it, every key acts for its own. */

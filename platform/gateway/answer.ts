@@ -1,10 +1,11 @@
 import type { ReplyHead } from '../../runtime/contract/messages.ts'
-import type { LaneReply } from '../../runtime/lane/submitter.ts'
+import { neverRan } from '../../runtime/contract/outcome.ts'
+import type { LaneReply } from '../../runtime/lane/lane-reply.ts'
 import type { Answered } from '../invocations/invoke.ts'
 import type { StreamedReply } from '../invocations/open-invocations.ts'
 import { outcomeProblem, refusalProblem } from '../invocations/outcome-problem.ts'
 import { confineCookie, parseReplyHead } from '../invocations/reply-head.ts'
-import { problemResponse } from '../problem.ts'
+import { type ProblemInit, problemResponse } from '../problem.ts'
 
 export interface AnswerOptions {
   /** The caller may see what the function threw. */
@@ -21,23 +22,16 @@ export interface AnswerHead {
 const TENANT_PAGE_POLICY = 'sandbox allow-scripts allow-forms allow-popups allow-downloads'
 
 /** What became of an invocation → the HTTP answer. */
-export function answer({ id, target, waitedMs }: Answered, reply: LaneReply, { owner }: AnswerOptions): Response {
-  if (reply.kind === 'refused') return problemResponse(refusalProblem(reply.reason, target), { 'isolane-invocation-id': id })
-  const ours: Record<string, string> = { 'isolane-invocation-id': id, 'isolane-version': String(target.version) }
-  if (reply.kind === 'verdict') {
-    ours['isolane-outcome'] = reply.outcome.kind
-    ours['isolane-billed-ms'] = '0'
-    // Nobody measured it but this gateway, from outside.
-    ours['server-timing'] = `queue;dur=${waitedMs.toFixed(1)}, init;dur=0, run;dur=0, cpu;dur=0`
-    if (reply.outcome.kind === 'returned') throw new TypeError('Cannot answer: the lane says "returned" but carries no reply')
-    return problemResponse(outcomeProblem(reply.outcome, target, owner), ours)
+export function answer(answered: Answered, reply: LaneReply, { owner }: AnswerOptions): Response {
+  const { id, target } = answered
+  if (reply.kind === 'refused') return problemResponse(refusalProblem(reply, target), { 'isolane-invocation-id': reply.id ?? id })
+  const ours = ownHeaders(answered, reply)
+  const outcome = reply.kind === 'verdict' ? reply.outcome : reply.head.outcome
+  if (outcome.kind !== 'returned') {
+    const problem = outcomeProblem(outcome, target, owner)
+    return problemResponse('isolane-idempotent-replay' in ours && !neverRan(outcome) ? notAgain(problem) : problem, ours)
   }
-  const { outcome, usage } = reply.head
-  ours['isolane-outcome'] = outcome.kind
-  ours['isolane-billed-ms'] = String(usage.billedMs)
-  if (usage.start !== 'none') ours['isolane-start'] = usage.start
-  ours['server-timing'] = `queue;dur=${usage.queueMs}, init;dur=${usage.initMs}, run;dur=${usage.runMs}, cpu;dur=${usage.cpuMs}`
-  if (outcome.kind !== 'returned') return problemResponse(outcomeProblem(outcome, target, owner), ours)
+  if (reply.kind === 'verdict') throw new TypeError('Cannot answer: the lane says "returned" but carries no reply')
 
   const head = parseReplyHead(reply.text)
   if (head === undefined) return badReply(target, ours)
@@ -47,6 +41,37 @@ export function answer({ id, target, waitedMs }: Answered, reply: LaneReply, { o
   // A plain object, because a list of pairs costs the server a `Headers` object (10 µs of an answer's 100) and would be joined
   // by commas. Node takes lists where the standard's type knows none.
   return new Response(isBodiless(status) ? null : body, { status, headers: headers as Record<string, string> })
+}
+
+/** What the platform says of a call in the head of its answer. */
+function ownHeaders({ id, target, waitedMs }: Answered, reply: Exclude<LaneReply, { kind: 'refused' }>): Record<string, string> {
+  // Nobody measured it but this gateway, from outside.
+  const waitedOnly = (): string => `queue;dur=${waitedMs.toFixed(1)}, init;dur=0, run;dur=0, cpu;dur=0`
+  const outcome = reply.kind === 'verdict' ? reply.outcome.kind : reply.head.outcome.kind
+  if (reply.replayOf !== undefined && reply.replayOf !== id) {
+    // Which version ran, and what it cost, is on the record of that invocation.
+    return {
+      'isolane-invocation-id': reply.replayOf,
+      'isolane-idempotent-replay': 'true',
+      'isolane-outcome': outcome,
+      'isolane-billed-ms': '0',
+      'server-timing': waitedOnly(),
+    }
+  }
+  const common = { 'isolane-invocation-id': id, 'isolane-version': String(target.version), 'isolane-outcome': outcome }
+  if (reply.kind === 'verdict') return { ...common, 'isolane-billed-ms': '0', 'server-timing': waitedOnly() }
+  const { billedMs, start, queueMs, initMs, runMs, cpuMs } = reply.head.usage
+  return {
+    ...common,
+    'isolane-billed-ms': String(billedMs),
+    ...(start !== 'none' && { 'isolane-start': start }),
+    'server-timing': `queue;dur=${queueMs}, init;dur=${initMs}, run;dur=${runMs}, cpu;dur=${cpuMs}`,
+  }
+}
+
+/** A failure that is kept under an idempotency key comes to the same however often it is asked for. */
+function notAgain({ retryAfterSeconds: _, ...problem }: ProblemInit): ProblemInit {
+  return { ...problem, detail: `${problem.detail}. It was not run again: that is what its Idempotency-Key is for. With another one it is` }
 }
 
 /** The head of a reply whose body follows; a whole answer where HTTP cannot carry it. */

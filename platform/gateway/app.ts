@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
 import { Problem, problemResponse } from '../problem.ts'
-import type { Tenant } from '../registry/tenant-registry.ts'
+import type { Tenant } from '../registry/tenant.ts'
 import { actFor } from './acting-tenant.ts'
 import { authenticate, type Keys } from './authenticate.ts'
 import type { GatewayEnv } from './caller.ts'

@@ -55,13 +55,14 @@ const FAILURE_STATUS: Readonly<Record<BuildFailure['code'], number>> = {
   too_complex: 422,
   source_too_large: 413,
   bundle_too_large: 413,
+  too_many_deploys: 429,
 }
 
 /** build → begin → load once → accept. Whatever goes wrong on the way, nothing of the candidate is left. */
 export function createDeploy({ builder, registry, loadOnce }: DeployDeps) {
   return async function deploy(request: DeployRequest): Promise<Deployed> {
     const startedAt = performance.now()
-    const code = 'modules' in request.code ? await builder.build(request.code) : request.code
+    const code = 'modules' in request.code ? await builder.build(request.tenant, request.code) : request.code
     const buildMs = Math.round((performance.now() - startedAt) * 10) / 10
     if ('ok' in code && !code.ok) throw buildProblem(request.name, code)
     const candidate = await begun(registry.begin({ ...request, code }))
@@ -99,12 +100,13 @@ async function begun<T>(step: Promise<T>): Promise<T> {
   }
 }
 
-function buildProblem(name: string, { code, detail, errors }: Exclude<Built | BuildFailure, { ok: true }>): Problem {
+function buildProblem(name: string, { code, detail, errors, retryAfterMs }: Exclude<Built | BuildFailure, { ok: true }>): Problem {
   return new Problem({
     status: FAILURE_STATUS[code],
     code,
     detail: errors.length === 0 ? `Cannot deploy ${name}: ${detail}` : `Cannot build ${name}\n${detail}`,
     ...(errors.length > 0 && { extra: { errors } }),
+    ...(retryAfterMs !== undefined && { retryAfterSeconds: retryAfterMs / 1_000 }),
   })
 }
 

@@ -13,13 +13,15 @@ const STREAM_IT = `A function with a fetch handler takes up to ${MAX_STREAMED_BO
 /**
  * The whole body of a call.
  *
+ * `wayOut`: a sentence for whoever has more to send.
+ *
  * @throws Problem 413 as soon as it is known to be longer than MAX_BUFFERED_BODY_BYTES, 400 when it is cut, 503 when there is no room for it
  */
-export function readWholeBody(incoming: IncomingMessage, hold: HoldBytes): Buffer | Promise<Buffer> {
+export function readWholeBody(incoming: IncomingMessage, hold: HoldBytes, wayOut = STREAM_IT): Buffer | Promise<Buffer> {
   if (hasNoBody(incoming)) return EMPTY
-  if (declaredLength(incoming) > MAX_BUFFERED_BODY_BYTES) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES, STREAM_IT)
+  if (declaredLength(incoming) > MAX_BUFFERED_BODY_BYTES) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES, wayOut)
   return collect(incoming, MAX_BUFFERED_BODY_BYTES, hold).then(({ bytes, ended }) => {
-    if (!ended) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES, STREAM_IT)
+    if (!ended) throw bodyTooLarge(MAX_BUFFERED_BODY_BYTES, wayOut)
     return bytes
   })
 }

@@ -1,5 +1,6 @@
 import type { FunctionState, VersionEntry } from '../registry/function-state.ts'
 import { LIVE, liveTargets, liveVersion } from '../registry/function-state.ts'
+import type { FunctionSettings } from '../registry/settings.ts'
 import type { Deployed } from './deploy-function.ts'
 
 /** Where the function answers, below the platform's own address. */
@@ -20,9 +21,7 @@ export function functionView(state: FunctionState): Record<string, unknown> {
     tenant: state.tenant,
     url: functionUrl(state.tenant, state.name),
     live: live?.version ?? null,
-    access: state.access,
-    maxConcurrency: state.maxConcurrency ?? null,
-    idempotent: state.idempotent,
+    ...functionSettingsView(state),
     aliases: state.aliases,
     lastVersion: state.versions.at(-1)?.version ?? null,
     version: live ? versionView(live) : null,
@@ -30,6 +29,10 @@ export function functionView(state: FunctionState): Record<string, unknown> {
     createdAt: new Date(state.createdAt).toISOString(),
     updatedAt: new Date(state.updatedAt).toISOString(),
   }
+}
+
+function functionSettingsView({ access, maxConcurrency, idempotent, retries, onSuccess, onFailure }: FunctionSettings): Record<string, unknown> {
+  return { access, maxConcurrency: maxConcurrency ?? null, idempotent, retries, onSuccess: onSuccess ?? null, onFailure: onFailure ?? null }
 }
 
 export function versionsView(state: FunctionState): Record<string, unknown> {
@@ -42,7 +45,6 @@ export function versionsView(state: FunctionState): Record<string, unknown> {
 
 /** The answer to an accepted upload. */
 export function deployedView({ state, entry, live, env, report, warnings }: Deployed): Record<string, unknown> {
-  const { access, maxConcurrency, idempotent } = state
   return {
     name: state.name,
     tenant: state.tenant,
@@ -53,7 +55,7 @@ export function deployedView({ state, entry, live, env, report, warnings }: Depl
     bundleBytes: entry.bundleBytes,
     style: entry.style,
     live: live.moved ? { moved: true, version: entry.version } : { moved: false, reason: live.reason, targets: liveTargets(state) },
-    settings: { ...entry.limits, wasm: entry.wasm ?? false, env, access, maxConcurrency: maxConcurrency ?? null, idempotent },
+    settings: { ...entry.limits, wasm: entry.wasm ?? false, env, ...functionSettingsView(state) },
     report,
     warnings,
     ...(live.moved || liveTargets(state).length > 0 ? {} : { hint: `nothing is live yet: PUT …/aliases/${LIVE} {"version": ${entry.version}}` }),

@@ -16,20 +16,25 @@ import { createDeploy } from './deploy-function.ts'
 import { functionTarget } from './function-target.ts'
 import { deployedView, functionView, versionsView } from './function-view.ts'
 import { noSuchFunction } from './functions-here.ts'
+import type { HeldBodies } from './held-bodies.ts'
 import { readUpload } from './read-upload.ts'
 import { readJsonObject } from './request-body.ts'
 
 export interface FunctionsRoutesDeps extends DeployDeps {
   readonly registry: FunctionRegistry
   readonly logs: { remove(tenant: string, name: string): Promise<void> }
+  readonly schedules: { namesFor(tenant: string, functionName: string): Promise<string[]> }
+  readonly bodies: Pick<HeldBodies, 'holding'>
 }
+
+const MAX_SCHEDULES_NAMED = 20
 
 /** `POST …/invocations` of a function and calls to a function of this name could not be told apart in `env`. */
 const RESERVED_FUNCTION_NAME = 'invoke'
 
 /** Everything under `/v1/functions` but calling them and their secrets; to be mounted at `/v1`. Expects the caller in the context. */
 export function createFunctionsRoutes(deps: FunctionsRoutesDeps): Hono<GatewayEnv> {
-  const { registry, logs } = deps
+  const { registry, logs, schedules, bodies } = deps
   const deploy = createDeploy(deps)
   const routes = new Hono<GatewayEnv>()
 
@@ -40,7 +45,8 @@ export function createFunctionsRoutes(deps: FunctionsRoutesDeps): Hono<GatewayEn
     const query = queryFields(c)
     // Before the body: a wrong setting in the address need not wait for megabytes.
     parseDeploySettings(query)
-    const { upload, metadata } = await readUpload(c.req.raw)
+    using held = bodies.holding(tenant)
+    const { upload, metadata } = await readUpload(c.req.raw, held.hold)
     const { change, moveLive } = parseDeploySettings([...query, ...jsonFields(metadata)])
     const deployed = await deploy({ tenant, name, code: upload, change, moveLive })
     return c.json(deployedView(deployed), 201)
@@ -92,6 +98,8 @@ export function createFunctionsRoutes(deps: FunctionsRoutesDeps): Hono<GatewayEn
 
   routes.delete('/functions/:name', async (c) => {
     const { tenant, name } = functionTarget(c, 'deploy')
+    const scheduled = await schedules.namesFor(tenant, name)
+    if (scheduled.length > 0) throw hasSchedules(name, scheduled)
     changed(name, await registry.remove(tenant, name))
     await logs.remove(tenant, name)
     return c.body(null, 204)
@@ -151,6 +159,17 @@ function onlyLiveVersion(name: string, state: FunctionState) {
     status: 409,
     code: 'live_not_single',
     detail: `Cannot change settings of ${name} that belong to a version: live does not point to just one. Upload the code again, or point live at one version first`,
+  })
+}
+
+function hasSchedules(name: string, schedules: readonly string[]): Problem {
+  const [first] = schedules
+  const others = schedules.length === 1 ? '' : ` and ${schedules.length - 1} more`
+  return new Problem({
+    status: 409,
+    code: 'function_has_schedules',
+    detail: `Cannot remove ${name}: schedule "${first}"${others} would run it. DELETE /v1/schedules/${first} removes a schedule`,
+    extra: { schedules: schedules.slice(0, MAX_SCHEDULES_NAMED) },
   })
 }
 

@@ -1,4 +1,5 @@
 import type { OutgoingMessage } from 'node:http'
+import type { Call } from '../invocations/invoke.ts'
 import { Problem } from '../problem.ts'
 
 /** Bodies of one tenant's calls that this gateway holds at once, and those of all tenants. */
@@ -23,14 +24,40 @@ export class HeldBodies {
 
   /** Until the answer is out, or its caller has left. */
   holderFor(tenant: string, outgoing: OutgoingMessage): HoldBytes {
-    let held = 0
+    const held = this.holding(tenant)
+    let first = true
     return (bytes) => {
-      const before = this.#tenants.get(tenant) ?? 0
-      if (before + bytes > MAX_TENANT_HELD_BYTES || this.#all + bytes > MAX_HELD_BYTES) throw noRoom(tenant)
-      if (held === 0) outgoing.once('close', () => this.#count(tenant, -held))
-      held += bytes
-      this.#count(tenant, bytes)
+      held.hold(bytes)
+      if (first) outgoing.once('close', () => held[Symbol.dispose]())
+      first = false
     }
+  }
+
+  /** Until it is disposed of. */
+  holding(tenant: string): Disposable & { readonly hold: HoldBytes } {
+    let held = 0
+    return {
+      hold: (bytes) => {
+        const before = this.#tenants.get(tenant) ?? 0
+        if (before + bytes > MAX_TENANT_HELD_BYTES || this.#all + bytes > MAX_HELD_BYTES) throw noRoom(tenant)
+        held += bytes
+        this.#count(tenant, bytes)
+      },
+      [Symbol.dispose]: () => this.#count(tenant, -held),
+    }
+  }
+
+  /** A call that goes on without its caller: from when he leaves its body counts on, until this is over. */
+  keepFor(tenant: string, bytes: number, outgoing: OutgoingMessage, { answered }: Pick<Call, 'answered'>): void {
+    if (bytes === 0) return
+    const over = answered.then(({ reply }) => (reply.kind === 'streamed' ? reply.settled : undefined))
+    let done = false
+    void over.finally(() => (done = true))
+    outgoing.once('close', () => {
+      if (done) return
+      this.#count(tenant, bytes)
+      void over.finally(() => this.#count(tenant, -bytes))
+    })
   }
 
   #count(tenant: string, bytes: number): void {

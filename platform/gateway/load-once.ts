@@ -4,20 +4,28 @@ import { type FunctionVersion, isHandlerStyle } from '../../runtime/contract/fun
 import type { Invocation } from '../../runtime/contract/invocation.ts'
 import { INIT_WALL_MS } from '../../runtime/contract/limits.ts'
 import type { LoadReport } from '../../runtime/contract/messages.ts'
-import type { LaneReply, Submission } from '../../runtime/lane/submitter.ts'
+import type { LaneReply } from '../../runtime/lane/lane-reply.ts'
 import { DEFAULT_MAX_CONCURRENCY } from '../invocations/invoke.ts'
+import type { RoutedSubmission } from '../invocations/lane-router.ts'
 import { outcomeProblem, refusalProblem } from '../invocations/outcome-problem.ts'
 import type { ProblemInit } from '../problem.ts'
+import type { Tenants } from '../registry/tenant-directory.ts'
 import type { LoadResult } from './deploy-function.ts'
 
 /** A start-up that has to wait for a first worker still counts as a deploy in time. */
 const MAX_WAIT_MS = 15_000
 
+export interface LoadOnceDeps {
+  readonly gatewayId: string
+  submit(submission: RoutedSubmission): Promise<LaneReply>
+  readonly tenants: Pick<Tenants, 'settings'>
+}
+
 /**
  * Loads a version once in a real sandbox before it is accepted: an invocation like any other, with trigger `deploy`,
  * its own usage record, and the module's load report for an answer.
  */
-export function createLoadOnce({ gatewayId, submit }: { gatewayId: string; submit(submission: Submission): Promise<LaneReply> }) {
+export function createLoadOnce({ gatewayId, submit, tenants }: LoadOnceDeps) {
   return async function loadOnce(version: FunctionVersion, secrets: number): Promise<LoadResult> {
     const { tenant, name, versionId, limits } = version
     const invocation: Invocation = {
@@ -41,11 +49,12 @@ export function createLoadOnce({ gatewayId, submit }: { gatewayId: string; submi
       maxConcurrency: DEFAULT_MAX_CONCURRENCY,
       // Older than any revision a function has: the load must not change the settings the lane knows.
       revision: 0,
+      tenantSettings: await tenants.settings(tenant),
       requestBytes: 0,
       frame: encodeFrame(invocation),
     })
     const target = { tenant, name, limits }
-    if (reply.kind === 'refused') return { ok: false, problem: refusalProblem(reply.reason, target) }
+    if (reply.kind === 'refused') return { ok: false, problem: refusalProblem(reply, target) }
     if (reply.kind === 'verdict') {
       if (reply.outcome.kind === 'returned') throw new TypeError('Cannot accept a load: the lane says "returned" but carries no report')
       return { ok: false, problem: outcomeProblem(reply.outcome, target, true) }

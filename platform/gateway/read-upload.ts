@@ -2,6 +2,7 @@ import { normalize } from 'node:path/posix'
 import { MAX_SOURCE_BYTES } from '../../runtime/contract/limits.ts'
 import type { Upload, UploadedModule } from '../builder/built.ts'
 import { Problem } from '../problem.ts'
+import type { HoldBytes } from './held-bodies.ts'
 import { parseJsonObject, readBody } from './request-body.ts'
 
 /** An upload and what its `metadata` part says beside `main_module`. */
@@ -18,13 +19,13 @@ const ZIP_MAGIC = Buffer.from('PK\x03\x04')
 /**
  * Reads the code out of a PUT: a form with modules, or else one module, whatever its content type says or does not say.
  *
- * @throws Problem 400, 413 or 415
+ * @throws Problem 400, 413 or 415; 503 when there is no room for it
  */
-export async function readUpload(request: Request): Promise<ReadUpload> {
+export async function readUpload(request: Request, hold: HoldBytes): Promise<ReadUpload> {
   const type = request.headers.get('content-type') ?? ''
   if (/^application\/(x-)?zip/i.test(type)) throw zipRefused()
-  if (/^multipart\//i.test(type)) return readForm(request, type)
-  return readSingle(await readBody(request, MAX_SOURCE_BYTES), type)
+  if (/^multipart\//i.test(type)) return readForm(request, type, hold)
+  return readSingle(await readBody(request, MAX_SOURCE_BYTES, hold), type)
 }
 
 function readSingle(bytes: Buffer, type: string): ReadUpload {
@@ -35,9 +36,9 @@ function readSingle(bytes: Buffer, type: string): ReadUpload {
   return { upload: { mainModule: name, modules: new Map([[name, { bytes }]]) }, metadata: {} }
 }
 
-async function readForm(request: Request, type: string): Promise<ReadUpload> {
+async function readForm(request: Request, type: string, hold: HoldBytes): Promise<ReadUpload> {
   if (!/^multipart\/form-data/i.test(type)) throw badUpload('form_invalid', `wanted multipart/form-data, got ${type.split(';', 1)[0]}`, 415)
-  const form = await parseForm(await readBody(request, MAX_SOURCE_BYTES + FORM_OVERHEAD_BYTES), type)
+  const form = await parseForm(await readBody(request, MAX_SOURCE_BYTES + FORM_OVERHEAD_BYTES, hold), type)
   const modules = new Map<string, UploadedModule>()
   let metadata: Record<string, unknown> = {}
   for (const [field, part] of form) {

@@ -1,12 +1,13 @@
 import { GatheredBytes } from '../../runtime/contract/gathered-bytes.ts'
 import { Problem } from '../problem.ts'
+import type { HoldBytes } from './held-bodies.ts'
 
 /**
  * The whole body, never holding more than `maxBytes` of it.
  *
- * @throws Problem 413 naming the cap, as soon as it is known to be exceeded; 415 for a compressed body
+ * @throws Problem 413 naming the cap, as soon as it is known to be exceeded; 415 for a compressed body; what `hold` throws
  */
-export async function readBody(request: Request, maxBytes: number): Promise<Buffer> {
+export async function readBody(request: Request, maxBytes: number, hold?: HoldBytes): Promise<Buffer> {
   const encoding = request.headers.get('content-encoding')
   if (encoding !== null && encoding.toLowerCase() !== 'identity') {
     throw new Problem({ status: 415, code: 'encoding_unsupported', detail: `Cannot read a body with Content-Encoding ${encoding}: send it as it is` })
@@ -17,6 +18,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Buff
   // Cancelling it would cut the connection, and with it the answer: the rest is dropped after that (rest-of-body.ts).
   for await (const chunk of request.body.values({ preventCancel: true })) {
     if (gathered.length + chunk.byteLength > maxBytes) throw bodyTooLarge(maxBytes)
+    hold?.(chunk.byteLength)
     gathered.add(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
   }
   return gathered.bytes

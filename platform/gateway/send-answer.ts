@@ -1,22 +1,28 @@
 import type { ServerResponse } from 'node:http'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import type { LaneReply } from '../../runtime/lane/submitter.ts'
+import type { LaneReply } from '../../runtime/lane/lane-reply.ts'
 import type { Call } from '../invocations/invoke.ts'
 import type { StreamedReply } from '../invocations/open-invocations.ts'
 import { type AnswerOptions, answer, isBodiless, streamedHead } from './answer.ts'
 import type { GatewayEnv } from './caller.ts'
 
+export interface SendOptions extends AnswerOptions {
+  /** It goes on when its caller leaves: he may come back for the answer. */
+  readonly outlivesCaller: boolean
+}
+
 /**
- * The answer to a call, in whichever way it comes. The call ends when its caller leaves before he has all of it. That is seen
+ * The answer to a call, in whichever way it comes. Most calls end when their caller leaves before he has all of it. That is seen
  * at once, but for a caller whose body stands still because its function does not read: nothing is read from his connection
  * then, not even its end, and the first write tells.
  */
-export async function sendAnswer({ incoming, outgoing }: GatewayEnv['Bindings'], call: Call, options: AnswerOptions): Promise<Response> {
+export async function sendAnswer({ incoming, outgoing }: GatewayEnv['Bindings'], call: Call, options: SendOptions): Promise<Response> {
+  const { outlivesCaller } = options
   const response = outgoing as ServerResponse
   response.on('close', () => {
-    if (!response.writableFinished) call.cancel()
+    if (!response.writableFinished && !outlivesCaller) call.cancel()
   })
-  if (response.destroyed) call.cancel()
+  if (response.destroyed && !outlivesCaller) call.cancel()
   const answered = await call.answered
   const { reply } = answered
   if (reply.kind !== 'streamed') return answer(answered, reply, options)
@@ -37,16 +43,20 @@ export async function sendAnswer({ incoming, outgoing }: GatewayEnv['Bindings'],
   const trailed = length === undefined && !reply.open
   response.writeHead(head.status, trailed ? { ...measured, trailer: 'Isolane-Outcome, Isolane-Billed-Ms' } : measured)
   response.flushHeaders()
-  void sendBody(response, reply, trailed)
+  void sendBody(response, reply, { trailed, toItsEnd: outlivesCaller })
   return RESPONSE_ALREADY_SENT
 }
 
 /** Ends the response cleanly only when the body is whole, and, where trailers say how it ended, when the lane says that it did well. */
-async function sendBody(response: ServerResponse, { body, settled }: StreamedReply, trailed: boolean): Promise<void> {
+async function sendBody(
+  response: ServerResponse,
+  { body, settled }: StreamedReply,
+  { trailed, toItsEnd }: { trailed: boolean; toItsEnd: boolean },
+): Promise<void> {
   void settled.then((last) => {
     if (billedMs(last) === undefined) body.cut()
   })
-  if ((await body.into(response)) === 'cut') {
+  if ((await body.into(response, { toItsEnd })) === 'cut') {
     response.destroy()
     return
   }

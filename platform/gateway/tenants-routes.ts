@@ -3,6 +3,7 @@ import { isName, NAME_RULE } from '../../runtime/contract/names.ts'
 import { Problem } from '../problem.ts'
 import { KEY_SCOPES, type KeyRecord, type KeyScope } from '../registry/key-record.ts'
 import type { KeyRegistry } from '../registry/key-registry.ts'
+import { changeTenant, MAX_WEIGHT, MIN_WEIGHT, type Tenant } from '../registry/tenant.ts'
 import type { TenantRegistry } from '../registry/tenant-registry.ts'
 import { type GatewayEnv, needScope } from './caller.ts'
 import { readJsonObject } from './request-body.ts'
@@ -10,15 +11,18 @@ import { readJsonObject } from './request-body.ts'
 export interface TenantsRoutesDeps {
   readonly tenants: TenantRegistry
   readonly keys: KeyRegistry
+  /** Names of the lanes there are. */
+  readonly lanes: readonly string[]
+  /** Tells the lanes what has changed; see lanes/tenant-mover.ts. */
+  readonly mover: { tell(tenant: Tenant): Promise<void> }
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number
 }
 
-const MAX_WEIGHT = 1_000
 const MAX_KEY_FUNCTIONS = 100
 
 /** Tenants and keys, for admin keys only; to be mounted at `/v1`. Expects the caller in the context. */
-export function createTenantsRoutes({ tenants, keys, now = Date.now }: TenantsRoutesDeps): Hono<GatewayEnv> {
+export function createTenantsRoutes({ tenants, keys, lanes, mover, now = Date.now }: TenantsRoutesDeps): Hono<GatewayEnv> {
   const routes = new Hono<GatewayEnv>()
 
   routes.post('/tenants', async (c) => {
@@ -28,16 +32,42 @@ export function createTenantsRoutes({ tenants, keys, now = Date.now }: TenantsRo
     const tenant = await tenants.create({
       name: asName(name, 'name'),
       ...(weight !== undefined && { weight: asWeight(weight) }),
-      ...(lane !== undefined && { lane: asName(lane, 'lane') }),
+      ...(lane !== undefined && { lane: asLane(lane, lanes) }),
     })
     if (!tenant) throw new Problem({ status: 409, code: 'tenant_exists', detail: `Cannot make tenant "${name}": there is one of this name` })
-    return c.json({ ...tenant, createdAt: new Date(tenant.createdAt).toISOString() }, 201)
+    return c.json(tenantView(tenant), 201)
   })
 
   routes.get('/tenants', async (c) => {
     needScope(c, 'admin')
     const list = await tenants.list()
-    return c.json({ tenants: list.map((tenant) => ({ ...tenant, createdAt: new Date(tenant.createdAt).toISOString() })) })
+    return c.json({ tenants: list.map(tenantView) })
+  })
+
+  routes.get('/tenants/:name', async (c) => {
+    needScope(c, 'admin')
+    const name = c.req.param('name')
+    return c.json(tenantView((await tenants.read(name)) ?? noSuchTenant(name)))
+  })
+
+  routes.patch('/tenants/:name', async (c) => {
+    needScope(c, 'admin')
+    const { weight, lane, ...others } = await readJsonObject(c.req.raw)
+    refuseOthers(others, ['weight', 'lane'])
+    const wanted = {
+      ...(weight !== undefined && { weight: asWeight(weight) }),
+      ...(lane !== undefined && { lane: asLane(lane, lanes) }),
+    }
+    const name = c.req.param('name')
+    const changed = await tenants.change(name, (tenant) => {
+      const { weight: newWeight = tenant.weight, lane: newLane = tenant.lane } = wanted
+      if (newWeight === tenant.weight && newLane === tenant.lane) return tenant
+      if (newLane !== tenant.lane && tenant.moving !== undefined) throw stillMoving(tenant)
+      return changeTenant(tenant, wanted, now())
+    })
+    if (changed === undefined) return noSuchTenant(name)
+    await mover.tell(changed)
+    return c.json(tenantView(changed))
   })
 
   routes.post('/keys', async (c) => {
@@ -76,6 +106,28 @@ export function createTenantsRoutes({ tenants, keys, now = Date.now }: TenantsRo
   return routes
 }
 
+function tenantView({ name, weight, lane, moving, createdAt }: Tenant): Record<string, unknown> {
+  const move = moving && { moving: { from: moving.from, since: new Date(moving.since).toISOString() } }
+  return { name, weight, lane, ...move, createdAt: new Date(createdAt).toISOString() }
+}
+
+function noSuchTenant(name: string): never {
+  throw new Problem({
+    status: 404,
+    code: 'tenant_unknown',
+    detail: `There is no tenant ${JSON.stringify(name.slice(0, 80))}: POST /v1/tenants makes one`,
+  })
+}
+
+function stillMoving({ name, lane, moving }: Tenant): Problem {
+  return new Problem({
+    status: 409,
+    code: 'tenant_moving',
+    detail: `Cannot move tenant "${name}" now: it is still on its way from lane "${moving?.from}" to "${lane}". That takes 30 s at most`,
+    retryAfterSeconds: 5,
+  })
+}
+
 function keyView({ createdAt, expiresAt, ...record }: KeyRecord): Record<string, unknown> {
   return { ...record, createdAt: new Date(createdAt).toISOString(), expiresAt: expiresAt === undefined ? null : new Date(expiresAt).toISOString() }
 }
@@ -86,8 +138,14 @@ function asName(value: unknown, field: string): string {
 }
 
 function asWeight(value: unknown): number {
-  if (typeof value !== 'number' || !(value > 0 && value <= MAX_WEIGHT)) throw invalid('weight', `a number over 0, up to ${MAX_WEIGHT}`, value)
+  if (typeof value !== 'number' || !(value >= MIN_WEIGHT && value <= MAX_WEIGHT))
+    throw invalid('weight', `a number from ${MIN_WEIGHT} to ${MAX_WEIGHT}`, value)
   return value
+}
+
+function asLane(value: unknown, lanes: readonly string[]): string {
+  if (!lanes.includes(value as string)) throw invalid('lane', `one of the lanes there are (${lanes.join(', ')})`, value)
+  return value as string
 }
 
 function asScopes(value: unknown): KeyScope[] {

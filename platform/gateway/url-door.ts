@@ -5,28 +5,34 @@ import type { Invoke } from '../invocations/invoke.ts'
 import { isPassedOn } from '../invocations/pass-on.ts'
 import { Problem } from '../problem.ts'
 import type { Functions, Resolved } from '../registry/function-directory.ts'
+import { type AcceptEvent, acceptAsync, wantsAsync } from './accept-async.ts'
 import { bearerToken, isolaneKey, KEY_NEEDED, type Keys, reaches } from './authenticate.ts'
 import { type Caller, type GatewayEnv, hasScope } from './caller.ts'
+import { deadlineOf, leftUntil } from './deadline.ts'
 import { depthOf } from './depth.ts'
 import { readStreamableBody, readWholeBody } from './event-body.ts'
 import { noSuchFunction } from './functions-here.ts'
 import type { HeldBodies } from './held-bodies.ts'
+import { idempotencyKeyOf, idempotencyOf } from './idempotency.ts'
 import { sendAnswer } from './send-answer.ts'
 
 export interface UrlDoorDeps {
   readonly functions: Functions
   readonly keys: Keys
   readonly invoke: Invoke
+  readonly events: AcceptEvent
   readonly bodies: HeldBodies
 }
 
 const PATH = /^\/fn\/([^/?]+)\/([^/?]+)([^?]*)(\?.*)?$/
+const WHOLE_WITH_KEY = 'With an Idempotency-Key a body is read whole before the function runs. Without one it is streamed, and may be larger'
 const HOST = /^[A-Za-z0-9.\-_:[\]]{1,255}$/
 
 /** `ANY /fn/{tenant}/{name}/{path…}`: the function's own URL. */
-export function urlDoor({ functions, keys, invoke, bodies }: UrlDoorDeps): Hono<GatewayEnv> {
+export function urlDoor({ functions, keys, invoke, events, bodies }: UrlDoorDeps): Hono<GatewayEnv> {
   return new Hono<GatewayEnv>().all('/fn/*', async (c) => {
-    const { incoming } = c.env
+    const startedAt = performance.now()
+    const { incoming, outgoing } = c.env
     const [, tenant = '', name = '', path = '', query = ''] = PATH.exec(incoming.url ?? '') ?? []
     if (!isName(tenant) || !isName(name)) throw noSuchFunction(name)
     const found = functions.resolve(tenant, name)
@@ -47,11 +53,21 @@ export function urlDoor({ functions, keys, invoke, bodies }: UrlDoorDeps): Hono<
 
     const depth = depthOf(incoming)
     const prefix = `/fn/${tenant}/${name}`
-    const hold = bodies.holderFor(tenant, c.env.outgoing)
-    const body = await (target.style === 'fetch' ? readStreamableBody(incoming, hold) : readWholeBody(incoming, hold))
+    const deadlineAt = deadlineOf(incoming, startedAt)
+    const key = idempotencyKeyOf(incoming)
+    const hold = bodies.holderFor(tenant, outgoing)
+    // Strangers may not fill the queues, and could not come back for the result: a preference is no right.
+    const isAsync = caller !== undefined && hasScope(caller, 'invoke') && reaches(caller, tenant, name) && wantsAsync(incoming)
+    const couldStream = target.style === 'fetch' && !isAsync
+    const body = await (couldStream && key === undefined
+      ? readStreamableBody(incoming, hold)
+      : readWholeBody(incoming, hold, couldStream ? WHOLE_WITH_KEY : undefined))
     const host = HOST.test(incoming.headers.host ?? '') ? (incoming.headers.host as string) : 'localhost'
     const proto = (incoming.socket as { encrypted?: boolean }).encrypted === true ? 'https' : 'http'
+    const method = incoming.method ?? 'GET'
     const headers = passedOn(incoming, await bearsPlatformKey(incoming, keys))
+    const asked = { tenant, name, door: 'url', method, path: path + query, headers } as const
+    const idempotency = key !== undefined && Buffer.isBuffer(body) ? idempotencyOf(key, { ...asked, body }) : undefined
     headers.push(
       ['x-forwarded-prefix', prefix],
       ['x-forwarded-for', incoming.socket.remoteAddress ?? ''],
@@ -61,9 +77,15 @@ export function urlDoor({ functions, keys, invoke, bodies }: UrlDoorDeps): Hono<
     const written = `${proto}://${host}${path === '' ? '/' : path}${query}`
     // A Request's url is what the URL standard makes of it: `..` is resolved, a default port left out.
     const url = URL.parse(written)?.href ?? written
-    const call = invoke(target, { trigger: 'http', event: { door: 'url', method: incoming.method ?? 'GET', url, headers }, body, depth })
+    if (isAsync && Buffer.isBuffer(body)) {
+      const event = { tenant, name, event: { door: 'url', method, url, headers }, body, depth } as const
+      return await acceptAsync({ events, incoming, event, idempotency })
+    }
+    const leftMs = leftUntil(deadlineAt, performance.now())
+    const call = invoke(target, { trigger: 'http', event: { door: 'url', method, url, headers }, body, depth, leftMs, idempotency })
+    if (idempotency !== undefined) bodies.keepFor(tenant, body.length ?? 0, outgoing, call)
     const owner = caller !== undefined && reaches(caller, tenant, name) && hasScope(caller, 'read')
-    return await sendAnswer(c.env, call, { owner })
+    return await sendAnswer(c.env, call, { owner, outlivesCaller: idempotency !== undefined })
   })
 }
 

@@ -13,11 +13,14 @@ export function linesAnswer(description: string, schema: Schema, example: string
   return { description, content: { 'application/x-ndjson': { schema, example } } }
 }
 
+/** Statuses of what may do better later. */
+const RETRIED: ReadonlySet<string> = new Set(['429', '503'])
+
 /** `headers`: what the answers to an invocation carry beside. */
 export function problemAnswers(refusals: Refusals, headers: Readonly<Record<string, Header | Reference>> = {}): Answers {
   return Object.fromEntries(
     Object.entries(refusals).map(([status, codes]) => {
-      const all = { ...headers, ...(status === '503' && { 'Retry-After': headerRef('Retry-After') }) }
+      const all = { ...headers, ...(RETRIED.has(status) && { 'Retry-After': headerRef('Retry-After') }) }
       const schema: Schema = { allOf: [ref('Problem')], properties: { code: { enum: codes } } }
       const description = codes.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join('\n\n')
       return [status, { description, ...(Object.keys(all).length > 0 && { headers: all }), content: { 'application/problem+json': { schema } } }]

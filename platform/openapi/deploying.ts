@@ -11,8 +11,8 @@ const MIB = 1024 * 1024
 /** What loading a new version once in a sandbox may end in. */
 const LOADING: Refusals = {
   422: ['function_failed_to_start', 'function_threw', 'exceeded_cpu', 'exceeded_wall', 'exceeded_memory', 'exceeded_output'],
-  429: ['function_off', 'cancelled'],
-  503: ['overloaded', 'lane_unreachable', 'expired', 'lost', 'deploy_expired'],
+  429: ['queue_full', 'function_off', 'cancelled'],
+  503: ['overloaded', 'deadline_cannot_be_met', 'tenant_moved', 'lane_unreachable', 'expired', 'lost', 'deploy_expired'],
 }
 
 const MODULE: Schema = text('JavaScript or TypeScript, UTF-8.')
@@ -60,6 +60,7 @@ Settings that are left out are inherited from the version \`live\` points to. Th
     415: ['zip_unsupported', 'encoding_unsupported', 'form_invalid'],
     ...LOADING,
     422: ['build_failed', 'too_complex', ...(LOADING[422] ?? [])],
+    429: ['too_many_deploys', ...(LOADING[429] ?? [])],
   },
   curl: 'curl -X PUT "$URL/v1/functions/hello?memoryMb=128" \\\n  -H "Authorization: Bearer $KEY" \\\n  --data-binary @functions/hello/handler.ts',
 })
@@ -68,7 +69,7 @@ export const CONFIGURE: Operation = v1Operation({
   operationId: 'configureFunction',
   summary: 'Change settings',
   description:
-    'Settings of the function (`access`, `maxConcurrency`, `idempotent`) act at once. Settings of a version (`memoryMb`, `timeoutMs`, `concurrency`, `style`, `wasm`, `env`) make a new version of the code that is live: it is loaded like an upload, and `deployed` in the answer tells of it.',
+    'Settings of the function (`access`, `maxConcurrency`, `idempotent`, `retries`, `onSuccess`, `onFailure`) act at once. Settings of a version (`memoryMb`, `timeoutMs`, `concurrency`, `style`, `wasm`, `env`) make a new version of the code that is live: it is loaded like an upload, and `deployed` in the answer tells of it.',
   scope: 'deploy',
   parameters: [FUNCTION_NAME],
   requestBody: {

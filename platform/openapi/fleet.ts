@@ -1,17 +1,22 @@
+import { MAIN_LANE } from '../../runtime/contract/lanes.ts'
 import { MAX_DECISIONS } from '../autoscaler/decision-log.ts'
 import { jsonAnswer, linesAnswer } from './answers.ts'
 import type { Operation, Schema, Subject } from './document.ts'
-import { epochMs, integer, list, map, number, object, orNull, ref, text } from './schema.ts'
+import { epochMs, integer, list, map, name, number, object, orNull, ref, text } from './schema.ts'
 import { v1Operation } from './v1-operation.ts'
+
+const LANE = { name: 'lane', in: 'query', schema: name('A lane of ISOLANE_LANES') } as const
 
 const WORKERS: Operation = v1Operation({
   operationId: 'listWorkers',
   summary: 'List the workers',
   scope: 'admin',
+  parameters: [{ ...LANE, description: 'Only those of this lane.' }],
   answers: {
-    200: jsonAnswer('By id.', object({ workers: list(ref('Worker'), 'By id.') }), {
+    200: jsonAnswer('By lane and id.', ref('Workers'), {
       workers: [
         {
+          lane: 'main',
           id: 'w-1',
           state: 'ready',
           pid: 4242,
@@ -26,6 +31,7 @@ const WORKERS: Operation = v1Operation({
           beatAgeMs: 120,
         },
       ],
+      unreachable: [],
     }),
   },
   curl: 'curl "$URL/v1/workers" \\\n  -H "Authorization: Bearer $KEY"',
@@ -49,8 +55,12 @@ const AUTOSCALER: Operation = v1Operation({
   summary: 'Read the autoscaler',
   description: 'Its parameters, its last decision and the lane’s signals of now. The first three are `null` until a controller has spoken.',
   scope: 'admin',
+  parameters: [{ ...LANE, description: `Of which lane; default \`${MAIN_LANE}\`.` }],
+  refusals: { 503: ['lane_unreachable'] },
   answers: {
     200: jsonAnswer('As of now.', ref('Autoscaler'), {
+      lane: 'main',
+      lanes: ['main'],
       config: { minWorkers: 1, maxWorkers: 4, targetUtilisation: 0.8 },
       state: { controller: 'c-5f70bf18a086', at: 1767225600000, workers: { ready: 1, starting: 1, draining: 0, ending: 0 } },
       decision: DECISION_EXAMPLE,
@@ -65,11 +75,12 @@ const DECISIONS: Operation = v1Operation({
   summary: 'List scaling decisions',
   description: `The newest ${MAX_DECISIONS} that changed something, newest first, each with all it was made from.`,
   scope: 'admin',
+  parameters: [{ ...LANE, description: 'Only those of this lane.' }],
   answers: {
     200: linesAnswer(
       'One a line.',
       ref('DecisionEntry'),
-      `${JSON.stringify({ cause: 'poke', observation: { ready: [], starting: 0 }, decision: DECISION_EXAMPLE })}\n`,
+      `${JSON.stringify({ lane: 'main', cause: 'poke', observation: { ready: [], starting: 0 }, decision: DECISION_EXAMPLE })}\n`,
     ),
   },
   curl: 'curl "$URL/v1/autoscaler/decisions" \\\n  -H "Authorization: Bearer $KEY"',
@@ -94,7 +105,12 @@ export const FLEET: Subject = {
     '/v1/autoscaler/decisions': { get: DECISIONS },
   },
   schemas: {
+    Workers: object({
+      workers: list(ref('Worker'), 'By lane and id.'),
+      unreachable: list(name('A lane’s name'), 'Lanes that do not answer: what works there is not shown.'),
+    }),
     Worker: object({
+      lane: name('The lane it serves'),
       id: text('The worker.'),
       state: text('`stale`: not heard of just now.', { enum: ['ready', 'draining', 'stale'] }),
       pid: integer('Its process; 0 while unknown.'),
@@ -118,11 +134,14 @@ export const FLEET: Subject = {
       reason: text('One sentence for people.'),
     }),
     DecisionEntry: object({
+      lane: name('The lane it was for'),
       cause: text('The clock, or work that waits.', { enum: ['tick', 'poke'] }),
       observation: { type: 'object', description: 'Signals and workers as it saw them.' },
       decision: ref('Decision'),
     }),
     Autoscaler: object({
+      lane: name('The lane all this is of'),
+      lanes: list(name('A lane’s name'), 'All there are.'),
       config: orNull(map({}, 'Parameters of the law.')),
       state: orNull(
         object({

@@ -1,7 +1,7 @@
 const LIMITS = { memoryMb: 128, timeoutMs: 5_000, concurrency: 16, wasm: false }
 const SHA256 = '5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef'
 const SIZES = { sourceBytes: 312, bundleBytes: 447 }
-const ACCESS = { access: 'private', maxConcurrency: null, idempotent: false }
+const ACCESS = { access: 'private', maxConcurrency: null, idempotent: false, retries: 2, onSuccess: null, onFailure: null }
 
 export const VERSION_EXAMPLE = { version: 3, sha256: SHA256, style: 'fetch', ...LIMITS, ...SIZES, createdAt: '2026-01-31T12:00:00.000Z' }
 

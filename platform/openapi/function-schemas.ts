@@ -1,3 +1,4 @@
+import { HANDLER_STYLES } from '../../runtime/contract/function-version.ts'
 import { MAX_CONCURRENCY, MEMORY_MB_CHOICES } from '../../runtime/contract/limits.ts'
 import type { Schema } from './document.ts'
 import { flag, instant, integer, list, map, name, number, object, orNull, ref, text } from './schema.ts'
@@ -14,12 +15,15 @@ const OF_THE_FUNCTION = {
   access: text('Whether the URL needs a key.', { enum: ['private', 'public'] }),
   maxConcurrency: orNull(integer('Calls at once over all workers; 0: switched off, `null`: no limit of its own.')),
   idempotent: flag('Whether a call may be repeated when it is not known whether it ran.'),
+  retries: integer('How often an asynchronous call is tried again when it failed.'),
+  onSuccess: orNull(name('A function that is told of asynchronous calls that succeeded')),
+  onFailure: orNull(name('A function that is told of those that failed for good')),
 }
 
 const VERSION = {
   version: integer('Counts from 1 and is never given twice.'),
   sha256: text('Of the bundled script.', { pattern: '^[0-9a-f]{64}$' }),
-  style: text('How it takes its calls.', { enum: ['fetch', 'event', 'lambda'] }),
+  style: text('How it takes its calls.', { enum: HANDLER_STYLES }),
   ...LIMITS,
   sourceBytes: integer('Size as uploaded.'),
   bundleBytes: integer('Size once bundled.'),

@@ -38,11 +38,11 @@ const REMOVE: Operation = v1Operation({
   operationId: 'removeFunction',
   summary: 'Remove a function',
   description:
-    'With all its versions, its secrets and what it keeps in its `env.KV`. What it used stays on the bill, and its version numbers are never given again.',
+    'With all its versions, its secrets and what it keeps in its `env.KV`. What it used stays on the bill, and its version numbers are never given again. One that schedules run is not removed: they are removed first.',
   scope: 'deploy',
   parameters: [FUNCTION_NAME],
   answers: { 204: { description: 'It is gone.' } },
-  refusals: ONE_FUNCTION,
+  refusals: { ...ONE_FUNCTION, 409: ['function_has_schedules'] },
   curl: 'curl -X DELETE "$URL/v1/functions/hello" \\\n  -H "Authorization: Bearer $KEY"',
 })
 

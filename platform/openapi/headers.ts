@@ -16,7 +16,7 @@ const OF_INVOCATIONS = {
     example: 'returned',
   },
   'Isolane-Version': {
-    description: 'The version that ran.',
+    description: 'The version that ran. Absent from an answer that is given again.',
     schema: integer('A version number.'),
     example: '3',
   },
@@ -29,6 +29,12 @@ const OF_INVOCATIONS = {
     description: 'Milliseconds on the bill; 0 where the platform is to blame. A trailer where the answer is streamed.',
     schema: integer('Milliseconds.'),
     example: '4',
+  },
+  'Isolane-Idempotent-Replay': {
+    description:
+      'This is the answer of an earlier call with the same `Idempotency-Key`, which `Isolane-Invocation-Id` names. Nothing ran and nothing is billed for this one.',
+    schema: text('`true`, or absent.', { enum: ['true'] }),
+    example: 'true',
   },
   'Server-Timing': {
     description: 'Milliseconds in the queue, loading the module, running, and of CPU. Absent when no worker was reached.',
@@ -47,7 +53,13 @@ export const HEADERS: Readonly<Record<string, Header>> = {
     schema: text('Opaque.'),
     example: '1767225600000.1.019ab4c2-7d10-7c3e-9d2b-6a1f0e4c8b57',
   },
-  'Retry-After': { description: 'Seconds to wait before trying again.', schema: integer('Seconds.', { minimum: 1 }), example: '1' },
+  'Preference-Applied': { description: 'What of `Prefer` was done.', schema: text('`respond-async`.'), example: 'respond-async' },
+  Location: { description: 'Where to look.', schema: text('A path.'), example: '/v1/invocations/019ab4c2-7d10-7c3e-9d2b-6a1f0e4c8b57' },
+  'Retry-After': {
+    description: 'Seconds to wait before trying again: computed from what waits and how fast it goes, where that is known.',
+    schema: integer('Seconds.', { minimum: 1 }),
+    example: '1',
+  },
 }
 
 /** On every answer to an accepted invocation; one that is refused has its id alone. */

@@ -1,27 +1,53 @@
 import { MAX_BUFFERED_BODY_BYTES, MAX_STREAMED_BODY_BYTES } from '../../runtime/contract/limits.ts'
-import { problemAnswers, type Refusals } from './answers.ts'
-import { METHODS, type Operation, type PathItem, type Subject } from './document.ts'
+import { headerRef, problemAnswers, type Refusals } from './answers.ts'
+import { type Answer, METHODS, type Operation, type PathItem, type Subject } from './document.ts'
 import { INVOCATION_HEADERS } from './headers.ts'
 import { epochMs, integer, name, object, ref, text } from './schema.ts'
-import { curlSample, FUNCTION_NAME, needsKey, v1Operation } from './v1-operation.ts'
+import { CALL_PARAMETERS, curlSample, FUNCTION_NAME, needsKey, v1Operation } from './v1-operation.ts'
 
 const WHOLE_LIMIT = `${MAX_BUFFERED_BODY_BYTES / 2 ** 20} MiB`
 const STREAMED_LIMIT = `${MAX_STREAMED_BODY_BYTES / 2 ** 20} MiB`
 
 const STREAMED_ANSWERS = `An answer may have up to ${WHOLE_LIMIT}, or ${STREAMED_LIMIT} when the handler streams it. A streamed one is sent as it is made: its head carries \`Isolane-Invocation-Id\`, \`Isolane-Version\` and \`Isolane-Start\`, and where its length is not known before, \`Isolane-Outcome\` and \`Isolane-Billed-Ms\` follow as trailers. One that fails on the way is cut off, never ended cleanly.
 
-A caller who closes the connection before the answer is complete ends the call.`
+A caller who closes the connection before the answer is complete ends the call, unless it came with an \`Idempotency-Key\`.`
 
 /** What a call may end in once it has an id. */
 const ENDINGS: Refusals = {
-  429: ['function_off', 'cancelled'],
+  409: ['answer_not_kept'],
+  422: ['idempotency_key_reused'],
+  429: ['queue_full', 'function_off', 'cancelled'],
   502: ['function_threw', 'function_failed_to_start', 'exceeded_cpu', 'exceeded_memory', 'exceeded_output', 'bad_reply'],
-  503: ['overloaded', 'lane_unreachable', 'expired', 'lost'],
+  503: ['overloaded', 'deadline_cannot_be_met', 'tenant_moved', 'lane_unreachable', 'expired', 'lost', 'events_full', 'store_unreachable'],
   504: ['exceeded_wall'],
 }
 
 /** Refused before it has an id. */
 const TOO_DEEP: Refusals = { 508: ['invoke_too_deep'] }
+
+/** In the place of any other, with `Prefer: respond-async`. */
+const ACCEPTED: Answer = {
+  description: 'With `Prefer: respond-async`: it is accepted, and on disk.',
+  headers: Object.fromEntries(
+    ['Location', 'Preference-Applied', 'Isolane-Invocation-Id', 'Isolane-Idempotent-Replay'].map((it) => [it, headerRef(it)]),
+  ),
+  content: {
+    'application/json': {
+      schema: object({
+        id: text('Its id.', { format: 'uuid' }),
+        function: name('The function'),
+        status: text('`queued`.'),
+        location: text('Where to look.'),
+      }),
+      example: {
+        id: '019ab4c2-7d10-7c3e-9d2b-6a1f0e4c8b57',
+        function: 'greet',
+        status: 'queued',
+        location: '/v1/invocations/019ab4c2-7d10-7c3e-9d2b-6a1f0e4c8b57',
+      },
+    },
+  },
+}
 
 const CALL: Operation = v1Operation({
   operationId: 'invokeFunction',
@@ -39,6 +65,7 @@ An event may have up to ${WHOLE_LIMIT}. ${STREAMED_ANSWERS}`,
       schema: text('A qualifier.', { default: 'live' }),
       example: '3',
     },
+    ...CALL_PARAMETERS,
   ],
   requestBody: {
     description: 'The event: one JSON value. No body is no event.',
@@ -51,9 +78,16 @@ An event may have up to ${WHOLE_LIMIT}. ${STREAMED_ANSWERS}`,
       headers: INVOCATION_HEADERS,
       content: { 'application/json': { schema: { description: 'Any JSON value.' }, example: { greeting: 'hello, Ada' } } },
     },
+    202: ACCEPTED,
     ...problemAnswers(ENDINGS, INVOCATION_HEADERS),
   },
-  refusals: { 400: ['json_invalid', 'body_cut'], 404: ['function_not_found'], 413: ['body_too_large'], 501: ['async_not_supported'], ...TOO_DEEP },
+  refusals: {
+    400: ['json_invalid', 'header_invalid', 'body_cut'],
+    404: ['function_not_found'],
+    408: ['deadline_passed'],
+    413: ['body_too_large'],
+    ...TOO_DEEP,
+  },
   curl: `curl -i "$URL/v1/functions/greet/invocations" \\\n  -H "Authorization: Bearer $KEY" \\\n  -d '{"name": "Ada"}'`,
 })
 
@@ -93,7 +127,9 @@ function urlCall(method: string): Operation {
     summary: 'Call a function at its URL',
     description: `Method, path, query, headers and body go to the function; its answer comes back. It sees the path behind its own name, and where that stands in \`X-Forwarded-Prefix\`.
 
-A request’s body may have up to ${STREAMED_LIMIT} for a handler of the style \`fetch\`, which reads it as it comes, and ${WHOLE_LIMIT} for others. ${STREAMED_ANSWERS}
+A request’s body may have up to ${STREAMED_LIMIT} for a handler of the style \`fetch\`, which reads it as it comes, and ${WHOLE_LIMIT} for others, or with an \`Idempotency-Key\`. ${STREAMED_ANSWERS}
+
+With \`Prefer: respond-async\` and a key the answer is 202 as for \`POST /v1/functions/{name}/invocations\`, and the function’s own answer is kept as its result.
 
 A private function (the default) needs a key with the scope \`invoke\`, which it does not get to see. On a public one anybody may call, and any other \`Authorization\` is the function’s own business.
 
@@ -110,6 +146,7 @@ Pages of functions share the platform’s address: every answer carries \`Conten
         schema: text('A path.'),
         example: '',
       },
+      ...CALL_PARAMETERS,
     ],
     responses: {
       '2XX': {
@@ -118,11 +155,12 @@ Pages of functions share the platform’s address: every answer carries \`Conten
         content: { '*/*': { example: 'hello, Ada\n' } },
       },
       ...problemAnswers({
-        400: ['body_cut'],
+        400: ['header_invalid', 'body_cut'],
         401: ['key_needed'],
         403: ['cors_not_allowed'],
         404: ['function_not_found'],
         500: ['platform_error'],
+        408: ['deadline_passed'],
         413: ['body_too_large'],
         501: ['upgrade_not_supported'],
         ...TOO_DEEP,

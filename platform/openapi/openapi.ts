@@ -1,3 +1,4 @@
+import { ASYNC } from './async.ts'
 import type { OpenApiDocument, Operation, PathItem, Subject } from './document.ts'
 import { operationsOf } from './document.ts'
 import { FLEET } from './fleet.ts'
@@ -6,13 +7,14 @@ import { HEADERS } from './headers.ts'
 import { HEALTH } from './health.ts'
 import { INVOCATIONS } from './invocations.ts'
 import { PROBLEM_SCHEMA } from './problems.ts'
+import { SCHEDULES } from './schedules.ts'
 import { SECRETS } from './secrets.ts'
 import { TENANTS } from './tenants.ts'
 import { USAGE } from './usage.ts'
 import { PARAMETERS } from './v1-operation.ts'
 
 /** In the order people read them. */
-const SUBJECTS: readonly Subject[] = [FUNCTIONS, SECRETS, INVOCATIONS, USAGE, FLEET, TENANTS, HEALTH]
+const SUBJECTS: readonly Subject[] = [FUNCTIONS, SECRETS, INVOCATIONS, ASYNC, SCHEDULES, USAGE, FLEET, TENANTS, HEALTH]
 
 /** All the gateway answers to: what there is, not what there will be. */
 export const OPENAPI: OpenApiDocument = {

@@ -1,6 +1,9 @@
+import { HANDLER_STYLES } from '../../runtime/contract/function-version.ts'
 import { DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_MS, MAX_CONCURRENCY, MAX_TIMEOUT_MS, MEMORY_MB_CHOICES } from '../../runtime/contract/limits.ts'
+import { MAX_RETRIES } from '../registry/parse-settings.ts'
+import { DEFAULT_RETRIES } from '../registry/settings.ts'
 import type { Parameter, Schema } from './document.ts'
-import { flag, integer, map, orNull, text } from './schema.ts'
+import { flag, integer, map, name, orNull, text } from './schema.ts'
 
 const OF_THE_VERSION: Readonly<Record<string, Schema>> = {
   memoryMb: integer(`Memory of one sandbox in MiB; its riders share it. Default ${DEFAULT_MEMORY_MB}.`, { enum: MEMORY_MB_CHOICES }),
@@ -9,7 +12,7 @@ const OF_THE_VERSION: Readonly<Record<string, Schema>> = {
     minimum: 1,
     maximum: MAX_CONCURRENCY,
   }),
-  style: text('How the module takes its calls. Default: found by looking at its exports.', { enum: ['fetch', 'event', 'lambda'] }),
+  style: text('How the module takes its calls. Default: found by looking at its exports.', { enum: HANDLER_STYLES }),
   wasm: flag('Whether it has WebAssembly; `memoryMb` bounds its memories and its heap together. Default `false`.'),
 }
 
@@ -20,6 +23,9 @@ const OF_THE_FUNCTION: Readonly<Record<string, Schema>> = {
     maximum: 100_000,
   }),
   idempotent: flag('The author’s word that a call may be repeated when it is not known whether it ran. Default `false`.'),
+  retries: integer(`How often an asynchronous call is tried again when it failed. Default ${DEFAULT_RETRIES}.`, { minimum: 0, maximum: MAX_RETRIES }),
+  onSuccess: name('A function of the tenant that is called, asynchronously, when an asynchronous call has succeeded. Default: none.'),
+  onFailure: name('The same for one that failed for good. Default: none.'),
 }
 
 const SCALARS = { ...OF_THE_VERSION, ...OF_THE_FUNCTION }

@@ -1,5 +1,6 @@
+import { MAIN_LANE } from '../../runtime/contract/lanes.ts'
 import { KEY_SCOPES } from '../registry/key-record.ts'
-import { DEFAULT_LANE, DEFAULT_WEIGHT } from '../registry/tenant-registry.ts'
+import { DEFAULT_WEIGHT, MAX_WEIGHT, MIN_WEIGHT, MOVE_PAUSE_MS } from '../registry/tenant.ts'
 import { jsonAnswer } from './answers.ts'
 import type { Operation, Schema, Subject } from './document.ts'
 import { instant, list, name, number, object, orNull, ref, text } from './schema.ts'
@@ -8,19 +9,30 @@ import { v1Operation } from './v1-operation.ts'
 const BODY_REFUSALS = { 400: ['field_invalid', 'field_unknown', 'json_invalid'], 413: ['body_too_large'], 415: ['encoding_unsupported'] } as const
 
 const TENANT_EXAMPLE = { name: 'acme', weight: 2, lane: 'main', createdAt: '2026-01-31T12:00:00.000Z' }
+const MOVING_EXAMPLE = { from: 'main', since: '2026-02-01T12:00:00.000Z' }
 const KEY_EXAMPLE = { id: 'key-1f2e3d4c5b6a7988', tenant: 'acme', scopes: ['deploy'], createdAt: '2026-01-31T12:00:00.000Z', expiresAt: null }
+
+const WEIGHT = number('Share of contended capacity, relative to other tenants of its lane; fractions are fine.', {
+  minimum: MIN_WEIGHT,
+  maximum: MAX_WEIGHT,
+})
+const LANE = 'Its lane, one of ISOLANE_LANES'
 
 const NEW_TENANT: Schema = {
   ...object(
     {
       name: name('Its name'),
-      weight: number(`Share of contended capacity, relative to other tenants. Default ${DEFAULT_WEIGHT}.`, { exclusiveMinimum: 0, maximum: 1_000 }),
-      lane: name(`Its lane, default \`${DEFAULT_LANE}\``),
+      weight: { ...WEIGHT, default: DEFAULT_WEIGHT },
+      lane: name(`${LANE}, default \`${MAIN_LANE}\``),
     },
     ['weight', 'lane'],
   ),
   additionalProperties: false,
 }
+
+const TENANT_CHANGE: Schema = { ...object({ weight: WEIGHT, lane: name(LANE) }, ['weight', 'lane']), additionalProperties: false }
+
+const TENANT_NAME = { name: 'name', in: 'path', required: true, description: 'The tenant.', schema: name('Its name'), example: 'acme' } as const
 
 const CREATE_TENANT: Operation = v1Operation({
   operationId: 'createTenant',
@@ -42,6 +54,32 @@ const LIST_TENANTS: Operation = v1Operation({
   scope: 'admin',
   answers: { 200: jsonAnswer('By name.', object({ tenants: list(ref('Tenant'), 'By name.') }), { tenants: [TENANT_EXAMPLE] }) },
   curl: 'curl "$URL/v1/tenants" \\\n  -H "Authorization: Bearer $KEY"',
+})
+
+const READ_TENANT: Operation = v1Operation({
+  operationId: 'readTenant',
+  summary: 'Read a tenant',
+  scope: 'admin',
+  parameters: [TENANT_NAME],
+  answers: { 200: jsonAnswer('As it is now.', ref('Tenant'), TENANT_EXAMPLE) },
+  refusals: { 404: ['tenant_unknown'] },
+  curl: 'curl "$URL/v1/tenants/acme" \\\n  -H "Authorization: Bearer $KEY"',
+})
+
+const CHANGE_TENANT: Operation = v1Operation({
+  operationId: 'changeTenant',
+  summary: 'Change a tenant’s weight, or move it to another lane',
+  description: `A weight acts at once. A move loses no call: from now on calls go to the new lane and wait there until the old one has finished what it had, ${MOVE_PAUSE_MS / 1_000} s at most; until then \`moving\` says where it comes from.`,
+  scope: 'admin',
+  parameters: [TENANT_NAME],
+  requestBody: {
+    description: 'What is left out stays. Up to 64 KiB.',
+    required: true,
+    content: { 'application/json': { schema: TENANT_CHANGE, example: { lane: 'trusted' } } },
+  },
+  answers: { 200: jsonAnswer('As it is from now on.', ref('Tenant'), { ...TENANT_EXAMPLE, lane: 'trusted', moving: MOVING_EXAMPLE }) },
+  refusals: { ...BODY_REFUSALS, 404: ['tenant_unknown'], 409: ['tenant_moving'] },
+  curl: `curl -X PATCH "$URL/v1/tenants/acme" \\\n  -H "Authorization: Bearer $KEY" \\\n  -d '{"lane": "trusted"}'`,
 })
 
 const SCOPES = list(text('A scope.', { enum: KEY_SCOPES }), 'What it may do. `admin` reaches everything, every tenant’s.', { minItems: 1 })
@@ -111,16 +149,21 @@ export const TENANTS: Subject = {
   description: 'Who uses this platform, and with what rights. For admin keys.',
   paths: {
     '/v1/tenants': { post: CREATE_TENANT, get: LIST_TENANTS },
+    '/v1/tenants/{name}': { get: READ_TENANT, patch: CHANGE_TENANT },
     '/v1/keys': { post: CREATE_KEY, get: LIST_KEYS },
     '/v1/keys/{id}': { delete: REMOVE_KEY },
   },
   schemas: {
-    Tenant: object({
-      name: name('Its name'),
-      weight: number('Share of contended capacity, relative to other tenants.'),
-      lane: name('Its lane'),
-      createdAt: instant('When it was made.'),
-    }),
+    Tenant: object(
+      {
+        name: name('Its name'),
+        weight: number('Share of contended capacity, relative to other tenants of its lane.'),
+        lane: name('Its lane'),
+        moving: object({ from: name('The lane it comes from'), since: instant('When the move began.') }),
+        createdAt: instant('When it was made.'),
+      },
+      ['moving'],
+    ),
     Key: object(KEY, ['functions']),
     NewKey: object({ ...KEY, key: text('What to send as `Authorization: Bearer`.') }, ['functions']),
   },

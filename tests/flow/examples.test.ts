@@ -55,6 +55,13 @@ const CALLS: Readonly<Record<string, () => Promise<void>>> = {
   async team() {
     expect(await invoke('team', { name: 'ü' })).toEqual({ greet: 'hello, ü', hello: 'hello, ü' })
   },
+  async heartbeat() {
+    const schedule = { name: 'heartbeat', function: 'heartbeat', every: '1s' }
+    expect((await platform.fetch('/v1/schedules', { method: 'POST', body: JSON.stringify(schedule) })).status).toBe(201)
+    const beat = await vi.waitFor(async () => (await (await at('heartbeat')).json()) ?? expect.fail('no beat yet'), { timeout: 10_000 })
+    expect(beat).toEqual({ schedule: 'heartbeat', due: expect.stringMatching(/Z$/), lateMs: expect.any(Number) })
+    expect((await platform.fetch('/v1/schedules/heartbeat', { method: 'DELETE' })).status).toBe(204)
+  },
   async hono() {
     expect(await (await at('hono/books/7')).json()).toEqual({ id: 7 })
   },

@@ -9,6 +9,7 @@ import { actFor } from '../../platform/gateway/acting-tenant.ts'
 import type { Caller, GatewayEnv } from '../../platform/gateway/caller.ts'
 import type { LoadResult } from '../../platform/gateway/deploy-function.ts'
 import { createFunctionsRoutes } from '../../platform/gateway/functions-routes.ts'
+import { HeldBodies, MAX_TENANT_HELD_BYTES } from '../../platform/gateway/held-bodies.ts'
 import { createTenantsRoutes } from '../../platform/gateway/tenants-routes.ts'
 import { Problem, problemResponse } from '../../platform/problem.ts'
 import { FunctionRegistry } from '../../platform/registry/function-registry.ts'
@@ -16,6 +17,7 @@ import { KeyRegistry } from '../../platform/registry/key-registry.ts'
 import { Keyring } from '../../platform/registry/keyring.ts'
 import type { Store } from '../../platform/registry/open-store.ts'
 import { openStore } from '../../platform/registry/open-store.ts'
+import type { Tenant } from '../../platform/registry/tenant.ts'
 import { TenantRegistry } from '../../platform/registry/tenant-registry.ts'
 import type { FunctionVersion } from '../../runtime/contract/function-version.ts'
 import { MAX_SOURCE_BYTES } from '../../runtime/contract/limits.ts'
@@ -32,8 +34,12 @@ let dataDir: string
 let builder: Builder
 let caller: Caller
 let loadResult: LoadResult
+let bodies: HeldBodies
 let loads: FunctionVersion[]
 let removedLogs: string[]
+let scheduled: string[]
+/** What lanes were told of tenants. */
+let told: Tenant[]
 
 beforeAll(async () => {
   redis = await startRedis()
@@ -53,8 +59,11 @@ beforeEach(async () => {
   await store.flushall()
   caller = { keyId: 'key-1', tenant: 'default', scopes: ['admin'] }
   loadResult = { ok: true, style: 'event', report: REPORT }
+  bodies = new HeldBodies()
   loads = []
   removedLogs = []
+  scheduled = []
+  told = []
   await new TenantRegistry({ store }).create({ name: 'default' })
 })
 
@@ -75,8 +84,26 @@ function app(): Hono<GatewayEnv> {
     await next()
   })
   gateway.use(actFor(tenants))
-  gateway.route('/v1', createFunctionsRoutes({ registry, logs: { remove: async (_tenant, name) => void removedLogs.push(name) }, builder, loadOnce }))
-  gateway.route('/v1', createTenantsRoutes({ tenants, keys: new KeyRegistry({ store }) }))
+  gateway.route(
+    '/v1',
+    createFunctionsRoutes({
+      registry,
+      logs: { remove: async (_tenant, name) => void removedLogs.push(name) },
+      builder,
+      schedules: { namesFor: async () => scheduled },
+      bodies,
+      loadOnce,
+    }),
+  )
+  gateway.route(
+    '/v1',
+    createTenantsRoutes({
+      tenants,
+      keys: new KeyRegistry({ store }),
+      lanes: ['main', 'trusted'],
+      mover: { tell: async (tenant) => void told.push(tenant) },
+    }),
+  )
   return gateway
 }
 
@@ -116,7 +143,10 @@ describe('PUT /v1/functions/{name}', () => {
       bundleBytes: expect.any(Number),
       style: 'event',
       live: { moved: true, version: 1 },
-      settings: { memoryMb: 128, timeoutMs: 5_000, concurrency: 1, wasm: false, env: {}, access: 'private', maxConcurrency: null, idempotent: false },
+      settings: {
+        ...{ memoryMb: 128, timeoutMs: 5_000, concurrency: 1, wasm: false, env: {} },
+        ...{ access: 'private', maxConcurrency: null, idempotent: false, retries: 2, onSuccess: null, onFailure: null },
+      },
       report: { buildMs: expect.any(Number), ...REPORT },
       warnings: [],
     })
@@ -253,6 +283,16 @@ describe('PUT /v1/functions/{name}', () => {
       expect(await put(endless)).toMatchObject({ status: 413, body: { code: 'body_too_large', maxBytes: MAX_SOURCE_BYTES } })
       expect(sentBytes).toBeLessThan(MAX_SOURCE_BYTES + 4 * 65_536)
     })
+
+    test('a body for which there is no room beside those of other callers; when they are gone there is, and none is kept', async () => {
+      const others = bodies.holding('default')
+      others.hold(MAX_TENANT_HELD_BYTES - 10)
+      expect(await put(HELLO)).toMatchObject({ status: 503, body: { code: 'overloaded' } })
+      expect(bodies.all).toBe(MAX_TENANT_HELD_BYTES - 10)
+      others[Symbol.dispose]()
+      expect((await put(HELLO)).status).toBe(201)
+      expect(bodies.all).toBe(0)
+    })
   })
 
   test.each([
@@ -373,6 +413,15 @@ describe('reading, changing, removing', () => {
       })
     }
   })
+
+  test('answers 409 while schedules run it, and names them', async () => {
+    await put(HELLO)
+    scheduled = ['nightly', 'hourly']
+    const { status, body } = await call('DELETE', '/v1/functions/hello')
+    expect([status, body.code, body.schedules]).toEqual([409, 'function_has_schedules', ['nightly', 'hourly']])
+    expect(body.detail).toBe('Cannot remove hello: schedule "nightly" and 1 more would run it. DELETE /v1/schedules/nightly removes a schedule')
+    expect((await call('GET', '/v1/functions/hello')).status).toBe(200)
+  })
 })
 
 describe('what a key may do', () => {
@@ -433,6 +482,49 @@ describe('/v1/tenants and /v1/keys', () => {
     expect((await call('GET', '/v1/tenants')).body.tenants.map((tenant: { name: string }) => tenant.name)).toEqual(['acme', 'default'])
   })
 
+  test('a weight acts at once: its lane is told, with a revision it does not know yet', async () => {
+    await call('POST', '/v1/tenants', json({ name: 'acme' }))
+    const answer = await call('PATCH', '/v1/tenants/acme', json({ weight: 2.5 }))
+    expect(answer).toMatchObject({ status: 200, body: { name: 'acme', weight: 2.5, lane: 'main' } })
+    expect(told).toMatchObject([{ name: 'acme', weight: 2.5, lane: 'main', revision: 2 }])
+    expect((await call('GET', '/v1/tenants/acme')).body).toEqual(answer.body)
+  })
+
+  test('a tenant in another lane is on its way there, and cannot be sent on before it has arrived', async () => {
+    await call('POST', '/v1/tenants', json({ name: 'acme' }))
+    const answer = await call('PATCH', '/v1/tenants/acme', json({ lane: 'trusted' }))
+    expect(answer).toMatchObject({ status: 200, body: { lane: 'trusted', moving: { from: 'main' } } })
+    expect(told).toMatchObject([{ lane: 'trusted', moving: { from: 'main' }, revision: 2 }])
+    expect(await call('PATCH', '/v1/tenants/acme', json({ lane: 'main' }))).toMatchObject({ status: 409, body: { code: 'tenant_moving' } })
+    expect(await call('PATCH', '/v1/tenants/acme', json({ weight: 3 }))).toMatchObject({ status: 200, body: { weight: 3, moving: { from: 'main' } } })
+    expect(await new TenantRegistry({ store }).moving()).toEqual(['acme'])
+  })
+
+  test('what a tenant cannot be is refused with what it can', async () => {
+    await call('POST', '/v1/tenants', json({ name: 'acme' }))
+    const lanes = 'one of the lanes there are (main, trusted)'
+    expect((await call('POST', '/v1/tenants', json({ name: 'b', lane: 'moon' }))).body.detail).toContain(lanes)
+    const refusals: [unknown, string][] = [
+      [{ lane: 'moon' }, lanes],
+      [{ weight: 0.5 }, 'a number from 1 to 1000'],
+      [{ weight: '2' }, 'a number from 1 to 1000'],
+      [{ name: 'b' }, 'allowed are weight, lane'],
+    ]
+    for (const [change, detail] of refusals) {
+      const answer = await call('PATCH', '/v1/tenants/acme', json(change))
+      expect([answer.status, answer.body.detail]).toEqual([400, expect.stringContaining(detail)])
+    }
+    expect(await call('PATCH', '/v1/tenants/nobody', json({ weight: 2 }))).toMatchObject({ status: 404, body: { code: 'tenant_unknown' } })
+    expect(await call('GET', '/v1/tenants/nobody')).toMatchObject({ status: 404, body: { code: 'tenant_unknown' } })
+    expect(told).toEqual([])
+  })
+
+  test('a change that changes nothing tells nobody', async () => {
+    await call('POST', '/v1/tenants', json({ name: 'acme', weight: 2 }))
+    expect(await call('PATCH', '/v1/tenants/acme', json({ weight: 2, lane: 'main' }))).toMatchObject({ status: 200, body: { weight: 2 } })
+    expect(await new TenantRegistry({ store }).read('acme')).toMatchObject({ revision: 1 })
+  })
+
   test('a new key opens what it is for, is shown once, and ends when it is removed', async () => {
     await call('POST', '/v1/tenants', json({ name: 'acme' }))
     const made = await call(
@@ -480,6 +572,8 @@ describe('/v1/tenants and /v1/keys', () => {
     for (const [method, path] of [
       ['POST', 'tenants'],
       ['GET', 'tenants'],
+      ['GET', 'tenants/acme'],
+      ['PATCH', 'tenants/acme'],
       ['POST', 'keys'],
       ['GET', 'keys'],
       ['DELETE', 'keys/x'],

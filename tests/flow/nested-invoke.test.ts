@@ -63,6 +63,7 @@ describe('a function that calls another', () => {
       door: 'url',
       id: seen?.invocation.id,
       deadlineAt: expect.any(Number),
+      timeoutMs: 5_000,
       method: 'PATCH',
       url: 'https://acme.example/a%20b?x=1',
       headers: [['x-thing', 'T']],

@@ -15,6 +15,7 @@ import { Keyring } from '../../platform/registry/keyring.ts'
 import type { Store } from '../../platform/registry/open-store.ts'
 import { openStore } from '../../platform/registry/open-store.ts'
 import { watchStoreChanges } from '../../platform/registry/store-changes.ts'
+import { TenantDirectory } from '../../platform/registry/tenant-directory.ts'
 import { TenantRegistry } from '../../platform/registry/tenant-registry.ts'
 import { artifactKey, artifactPath, MAX_STORED_ARTIFACT_BYTES } from '../../runtime/contract/artifact.ts'
 import { versionRecordKey } from '../../runtime/contract/function-version.ts'
@@ -265,7 +266,7 @@ describe('news', () => {
   }
 
   test('of a deploy, a setting, an alias and a removal reach a gateway that has the function in memory', async () => {
-    const directory = new FunctionDirectory({ functions: registry })
+    const directory = new FunctionDirectory({ functions: registry, tenants: new TenantDirectory({ tenants: new TenantRegistry({ store }) }) })
     const changes: (() => Promise<unknown>)[] = [
       () => deploy('two'),
       () => registry.changeSettings('acme', 'shop', { access: 'public' }),
@@ -288,7 +289,7 @@ describe('news', () => {
   })
 
   test('missed during a cut are made good: everything is forgotten once news flow again', async () => {
-    const directory = new FunctionDirectory({ functions: registry })
+    const directory = new FunctionDirectory({ functions: registry, tenants: new TenantDirectory({ tenants: new TenantRegistry({ store }) }) })
     const second = nextNews()
     let gaps = 0
     const listener = { changed: () => {}, missed: () => void (++gaps === 2 && second.missed()) }

@@ -57,6 +57,18 @@ test('a call that may have run is made again where its author says that it may',
   expect([answer.status, attempts.length]).toEqual([200, 2])
 })
 
+test('a call that workers died of is not made again, though it had not started', async () => {
+  const name = `loses-${++made}`
+  let attempts = 0
+  await gateway.deploy(name, async (run) => {
+    attempts++
+    run.settle({ kind: 'lost', reason: 'a test', started: 'no', repeat: false }, undefined, '', 0)
+  })
+  const answer = await fetch(`${gateway.url}/fn/default/${name}`)
+  expect([answer.status, attempts]).toEqual([503, 1])
+  await answer.text()
+})
+
 test('a body that was not held by the gateway cannot be sent again', async () => {
   const { name, attempts } = await losing('no', 9)
   const answer = await fetch(`${gateway.url}/fn/default/${name}`, { method: 'POST', body: Buffer.alloc(200_000) })

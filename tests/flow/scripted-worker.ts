@@ -2,8 +2,9 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { DataReplyHead, NestedInvocation } from '../../runtime/contract/data.ts'
 import { decodeFrame, encodeFrame } from '../../runtime/contract/frame.ts'
 import { type Invocation, parseInvocation } from '../../runtime/contract/invocation.ts'
+import { MAIN_LANE } from '../../runtime/contract/lanes.ts'
 import type { EventHead, ReplyHead } from '../../runtime/contract/messages.ts'
-import type { Outcome } from '../../runtime/contract/outcome.ts'
+import { neverRan, type Outcome } from '../../runtime/contract/outcome.ts'
 import { DataClient, type NestedAnswer } from '../../runtime/data/data-client.ts'
 import { machineId } from '../../runtime/lane/machine-id.ts'
 import { type Claim, WorkerLane } from '../../runtime/lane/worker-lane.ts'
@@ -76,7 +77,16 @@ export class ScriptedRun {
     const record = { ...usage(0), id, attempt, tenant, function: name, version, trigger, worker: 'w1', outcome: outcome.kind }
     const used = { queueMs: 0, initMs: 0, runMs: 1, cpuMs: 1, billedMs, heapMb: 1, start: 'warm' } as const
     const frame = encodeFrame({ outcome, usage: used, worker: 'w1' }, head === undefined ? '' : JSON.stringify(head), body)
-    this.#lane.settle({ key: this.claim.key, cpuMs: 0.1, waitMs: 5, runMs: 1, frame, record })
+    this.#lane.settle({
+      key: this.claim.key,
+      cpuMs: 0.1,
+      waitMs: 5,
+      runMs: 1,
+      frame,
+      beside: outcome.kind === 'returned' && head === undefined,
+      neverRan: neverRan(outcome),
+      record,
+    })
   }
 }
 
@@ -90,9 +100,10 @@ export class ScriptedWorker implements AsyncDisposable {
   readonly data: DataClient
   readonly #runs = new Map<string, ScriptedRun>()
 
-  constructor(url: string) {
+  constructor(url: string, lane = MAIN_LANE) {
     this.lane = new WorkerLane({
       url,
+      lane,
       workerId: 'w1',
       capacityMb: () => 100_000,
       info: () => ({ pid: process.pid, cells: 0, sandboxes: 0, rssMb: 0, walls: [] }),

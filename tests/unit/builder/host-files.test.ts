@@ -13,7 +13,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true })
 })
 
-const build = (source: string) => builder.build({ mainModule: 'index.ts', modules: new Map([['index.ts', { bytes: Buffer.from(source) }]]) })
+const build = (source: string) => builder.build('acme', { mainModule: 'index.ts', modules: new Map([['index.ts', { bytes: Buffer.from(source) }]]) })
 const path = `./${relative('/', folder)}`
 
 test.runIf(process.platform === 'linux').each([
@@ -55,6 +55,6 @@ test('walls around the bundler leave uploads of several modules alone, time afte
       ['index.ts', { bytes: Buffer.from("import { a } from './lib/a.ts'\nexport default () => a") }],
       ['lib/a.ts', { bytes: Buffer.from(`export const a = ${n}`) }],
     ])
-    expect(await builder.build({ mainModule: 'index.ts', modules })).toMatchObject({ ok: true })
+    expect(await builder.build('acme', { mainModule: 'index.ts', modules })).toMatchObject({ ok: true })
   }
 })

@@ -3,6 +3,8 @@ import type { IncomingMessage, OutgoingMessage } from 'node:http'
 import { expect, test } from 'vitest'
 import { readWholeBody } from '../../../platform/gateway/event-body.ts'
 import { HeldBodies, MAX_HELD_BYTES, MAX_TENANT_HELD_BYTES } from '../../../platform/gateway/held-bodies.ts'
+import type { Answered } from '../../../platform/invocations/invoke.ts'
+import type { LaneReply } from '../../../runtime/lane/lane-reply.ts'
 
 const MIB = 1024 * 1024
 
@@ -35,4 +37,31 @@ test('nor do many tenants together fill all of it', async () => {
   for (const { outgoing } of sent) outgoing.emit('close')
   expect(bodies.all).toBe(0)
   await Promise.allSettled(sent.slice(51).map(({ body }) => body))
+})
+
+test('the body of a call that goes on without its caller counts until the call is over', async () => {
+  const bodies = new HeldBodies()
+  const outgoing = new EventEmitter() as OutgoingMessage
+  bodies.holderFor('acme', outgoing)(MIB)
+  const call = Promise.withResolvers<Answered>()
+  bodies.keepFor('acme', MIB, outgoing, { answered: call.promise })
+  outgoing.emit('close')
+  expect(bodies.all).toBe(MIB)
+  const last = Promise.withResolvers<LaneReply>()
+  call.resolve({ reply: { kind: 'streamed', settled: last.promise } } as Answered)
+  await new Promise(setImmediate)
+  expect(bodies.all).toBe(MIB)
+  last.resolve({ kind: 'verdict', outcome: { kind: 'cancelled' } })
+  await new Promise(setImmediate)
+  expect(bodies.all).toBe(0)
+})
+
+test('and counts no more when the call was over before he left', async () => {
+  const bodies = new HeldBodies()
+  const outgoing = new EventEmitter() as OutgoingMessage
+  bodies.holderFor('acme', outgoing)(MIB)
+  bodies.keepFor('acme', MIB, outgoing, { answered: Promise.resolve({ reply: { kind: 'refused', reason: 'off' } } as Answered) })
+  await new Promise(setImmediate)
+  outgoing.emit('close')
+  expect(bodies.all).toBe(0)
 })

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { createApp } from '../../../platform/gateway/app.ts'
+import { asyncRoutes } from '../../../platform/gateway/async-routes.ts'
 import { docsRoutes } from '../../../platform/gateway/docs-routes.ts'
 import { fleetRoutes } from '../../../platform/gateway/fleet-routes.ts'
 import { createFunctionsRoutes } from '../../../platform/gateway/functions-routes.ts'
 import { logsRoutes } from '../../../platform/gateway/logs-routes.ts'
 import { rpcDoor } from '../../../platform/gateway/rpc-door.ts'
+import { createSchedulesRoutes } from '../../../platform/gateway/schedules-routes.ts'
 import { createSecretsRoutes } from '../../../platform/gateway/secrets-routes.ts'
 import { createTenantsRoutes } from '../../../platform/gateway/tenants-routes.ts'
 import { urlDoor } from '../../../platform/gateway/url-door.ts'
@@ -16,7 +18,17 @@ import { sourceFiles } from '../../source-tree.ts'
 
 /** Routes are only listed here, none is called: nothing behind them is needed. */
 const NOTHING = {} as never
-const MADE_BY = { rpcDoor, createFunctionsRoutes, createSecretsRoutes, logsRoutes, createTenantsRoutes, usageRoutes, fleetRoutes }
+const MADE_BY = {
+  asyncRoutes,
+  rpcDoor,
+  createFunctionsRoutes,
+  createSecretsRoutes,
+  createSchedulesRoutes,
+  logsRoutes,
+  createTenantsRoutes,
+  usageRoutes,
+  fleetRoutes,
+}
 
 const app = createApp({
   log: NOTHING,
