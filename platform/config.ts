@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
-import { isAbsolute, resolve } from 'node:path'
-import { EGRESS_ALLOW_WANTED, parseEgressAllow } from '../runtime/contract/egress-allow.ts'
+import { resolve } from 'node:path'
+import { EGRESS_ALLOW_WANTED, type EgressEntry, parseEgressAllow } from '../runtime/contract/egress-allow.ts'
+import { isRedisUrl, LANES_WANTED, type LaneSetting, parseLanes, REDIS_URL_WANTED } from '../runtime/contract/lanes.ts'
 import { parseSecretsKey, SECRETS_KEY_WANTED, type SecretsKey } from '../runtime/contract/secrets-key.ts'
 import { StartError } from './start-error.ts'
 
@@ -24,15 +25,19 @@ export interface PlatformConfig {
   readonly adminKey: string | undefined
   /** ISOLANE_SECRETS_KEY: what functions' secrets are sealed with. Default: generated once. */
   readonly secretsKey: SecretsKey | undefined
+  /** ISOLANE_EGRESS_ALLOW: where callbacks may go beside the public Internet. Workers read it for themselves, for functions. */
+  readonly egressAllow: readonly EgressEntry[]
   /** ISOLANE_ROLES, default all three. */
   readonly roles: ReadonlySet<Role>
-  /** ISOLANE_MIN_WORKERS, default 1. */
+  /** ISOLANE_LANES, default `main` alone. */
+  readonly lanes: readonly LaneSetting[]
+  /** ISOLANE_MIN_WORKERS of each lane, default 1. */
   readonly minWorkers: number
-  /** ISOLANE_MAX_WORKERS, default one for each core. */
+  /** ISOLANE_MAX_WORKERS of each lane; default: one for each core, shared out over the lanes, and one at least. */
   readonly maxWorkers: number
   /** ISOLANE_LOG_LEVEL, default warn: what a person at a terminal wants to hear of. */
   readonly logLevel: (typeof LOG_LEVELS)[number]
-  /** REDIS_URL: the lane. Absent: two private servers of our own. */
+  /** REDIS_URL: where every lane is that has no Redis of its own. Absent: two private servers of our own. */
   readonly redisUrl: string | undefined
   /** ISOLANE_STORE_URL, default REDIS_URL. */
   readonly storeUrl: string | undefined
@@ -58,8 +63,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cores = cpus().length): Platf
   }
   const url = (name: string): string | undefined => {
     const text = set(name)
-    if (text !== undefined && !isAbsolute(text) && !/^rediss?:\/\/./.test(text))
-      wanted(name, 'redis://host:port, rediss://… or the absolute path of a unix socket')
+    if (text !== undefined && !isRedisUrl(text)) wanted(name, REDIS_URL_WANTED)
     return text
   }
 
@@ -79,11 +83,16 @@ export function readConfig(env: NodeJS.ProcessEnv, cores = cpus().length): Platf
   const secretsKey = secretsKeyText === undefined ? undefined : parseSecretsKey(secretsKeyText)
   if (secretsKeyText !== undefined && secretsKey === undefined) problems.push(`ISOLANE_SECRETS_KEY must be ${SECRETS_KEY_WANTED}`)
 
-  // Workers read it; here it is checked, so that a mistake ends this start and not theirs, one after the other.
-  const egressAllow = parseEgressAllow(set('ISOLANE_EGRESS_ALLOW') ?? '')
-  if ('problem' in egressAllow) wanted('ISOLANE_EGRESS_ALLOW', `${EGRESS_ALLOW_WANTED}: ${egressAllow.problem}`)
+  // Workers read it too: checked here, a mistake ends this start and not theirs, one after the other.
+  const parsedAllow = parseEgressAllow(set('ISOLANE_EGRESS_ALLOW') ?? '')
+  const egressAllow = 'problem' in parsedAllow ? [] : parsedAllow
+  if ('problem' in parsedAllow) wanted('ISOLANE_EGRESS_ALLOW', `${EGRESS_ALLOW_WANTED}: ${parsedAllow.problem}`)
 
-  const maxWorkers = integer('ISOLANE_MAX_WORKERS', Math.max(1, cores), 1, MAX_WORKERS)
+  const parsedLanes = parseLanes(set('ISOLANE_LANES') ?? '')
+  const lanes = 'problem' in parsedLanes ? [] : parsedLanes
+  if ('problem' in parsedLanes) problems.push(`ISOLANE_LANES must be ${LANES_WANTED}; ${parsedLanes.problem}`)
+
+  const maxWorkers = integer('ISOLANE_MAX_WORKERS', Math.max(1, Math.floor(cores / Math.max(1, lanes.length))), 1, MAX_WORKERS)
   const minWorkers = integer('ISOLANE_MIN_WORKERS', Math.min(1, maxWorkers), 0, MAX_WORKERS)
   if (minWorkers > maxWorkers)
     problems.push(`ISOLANE_MIN_WORKERS must not be above ISOLANE_MAX_WORKERS; current values are ${minWorkers} and ${maxWorkers}`)
@@ -102,7 +111,9 @@ export function readConfig(env: NodeJS.ProcessEnv, cores = cpus().length): Platf
     dataDir: resolve(set('ISOLANE_DATA_DIR') ?? '.isolane'),
     adminKey,
     secretsKey,
+    egressAllow,
     roles,
+    lanes,
     minWorkers,
     maxWorkers,
     logLevel: logLevel as PlatformConfig['logLevel'],

@@ -1,16 +1,13 @@
 // The platform process: Redis, controller, gateway, in the order they need each other, and back again. Which of them run
 // here is for ISOLANE_ROLES to say. SIGTERM or Ctrl-C: finish what was accepted, then end.
-import { randomBytes } from 'node:crypto'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import { type LaneAddress, laneAddresses } from '../runtime/contract/lanes.ts'
 import { LaneView, type WorkerState } from '../runtime/lane/lane-view.ts'
-import { Controller } from './autoscaler/controller.ts'
-import { ExternalFleet } from './autoscaler/external-fleet.ts'
-import { ProcessFleet } from './autoscaler/process-fleet.ts'
 import { banner } from './banner.ts'
-import { LedgerProcess } from './billing/ledger-process.ts'
 import { type PlatformConfig, readConfig } from './config.ts'
+import { openControllerRole } from './controller-role.ts'
 import { createDataDir } from './data-dir.ts'
 import { openGateway } from './gateway/gateway.ts'
 import { startEmbeddedRedis } from './redis/embedded-redis.ts'
@@ -23,8 +20,6 @@ import { StartError } from './start-error.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { serveMetrics } from './telemetry/metrics-server.ts'
 
-/** An estimate until the first worker has said what it offers. */
-const WORKER_MB = 4_096
 const SAY_AFTER_MS = 2_000
 
 let ended = (): void => {}
@@ -52,8 +47,8 @@ async function main(config: PlatformConfig): Promise<void> {
   const dataDir = createDataDir(config.dataDir)
   await using running = new AsyncDisposableStack()
 
-  let { redisUrl: laneUrl, storeUrl } = config
-  if (laneUrl === undefined) {
+  let { redisUrl, storeUrl } = config
+  if (redisUrl === undefined) {
     if (config.redisBinary === undefined)
       throw new StartError('Cannot start Redis: no server was found. Start with "npm start", which finds or installs one, or set REDIS_URL.')
     say('Starting Redis …')
@@ -62,19 +57,26 @@ async function main(config: PlatformConfig): Promise<void> {
       log.fatal({ role }, 'A Redis server ended by itself: the platform ends with it')
       stop()
     })
-    laneUrl = redis.laneUrl
+    redisUrl = redis.laneUrl
     storeUrl = redis.storeUrl
   } else if (storeUrl === undefined) {
     say('One Redis for lane and store: deployments are as durable as its append-only file is set to be (ISOLANE_STORE_URL names another for them).')
   }
-  const lane = laneUrl
-  const store = running.adopt(await openStore(storeUrl ?? lane).catch(asStartError), (it) => it.disconnect())
-  const env = { ...process.env, REDIS_URL: lane, ISOLANE_STORE_URL: storeUrl ?? lane, ISOLANE_DATA_DIR: dataDir, ISOLANE_LOG_LEVEL: config.logLevel }
+  const commonUrl = redisUrl
+  const lanes = laneAddresses(config.lanes, commonUrl)
+  const store = running.adopt(await openStore(storeUrl ?? commonUrl).catch(asStartError), (it) => it.disconnect())
+  const env = {
+    ...process.env,
+    REDIS_URL: commonUrl,
+    ISOLANE_STORE_URL: storeUrl ?? commonUrl,
+    ISOLANE_DATA_DIR: dataDir,
+    ISOLANE_LOG_LEVEL: config.logLevel,
+  }
 
-  const view = running.adopt(await new LaneView({ url: lane, onError: (error) => log.debug({ err: error }, 'Lane connection') }).open(), (it) =>
-    it.close(),
-  )
-  const metrics = createMetrics(view)
+  const onLaneError = (error: Error): void => log.debug({ err: error }, 'Lane connection')
+  const openView = ({ name, url }: LaneAddress): LaneView => new LaneView({ url, lane: name, onError: onLaneError })
+  const views = new Map(lanes.map((lane) => [lane.name, running.adopt(openView(lane), (it) => it.close())]))
+  const metrics = createMetrics(views)
   const metricsServer = running.adopt(
     await serveMetrics({ host: config.host, port: config.metricsPort, anyPortWillDo: config.metricsPortIsDefault, registry: metrics.registry }),
     (it) => it.close(),
@@ -87,23 +89,17 @@ async function main(config: PlatformConfig): Promise<void> {
     await sweepArtifactFiles(store, dataDir, Date.now())
     await sweepCodeCaches(store, dataDir)
     await sweepKvFiles(store, dataDir, Date.now())
-    running.adopt(new LedgerProcess({ env: withoutKeys(env), log }), (it) => it.stop())
-    const fleet = config.roles.has('worker')
-      ? new ProcessFleet({ command: { module: new URL('../runtime/main.ts', import.meta.url), env: workerEnvironment(env) }, log })
-      : new ExternalFleet({ log })
     const { minWorkers, maxWorkers } = config
-    if (config.roles.has('worker')) say(`Starting workers (${minWorkers} to ${maxWorkers}) …`)
-    running.adopt(
-      new Controller({ laneUrl: lane, fleet, minWorkers, maxWorkers, workerMb: WORKER_MB, owner: `c-${randomBytes(6).toString('hex')}`, log }),
-      (it) => it.stop(),
-    )
+    if (config.roles.has('worker'))
+      say(`Starting workers (${minWorkers} to ${maxWorkers}${lanes.length === 1 ? '' : ` in each of ${lanes.length} lanes`}) …`)
+    running.use(await openControllerRole({ config, lanes, views, store, storeUrl: storeUrl ?? commonUrl, dataDir, secretsKey, env, metrics, log }))
   }
   const gateway = config.roles.has('gateway')
     ? running.adopt(
         await openGateway({
           host: config.host,
           port: config.port,
-          laneUrl: lane,
+          lanes,
           store,
           dataDir,
           secretsKey,
@@ -118,7 +114,7 @@ async function main(config: PlatformConfig): Promise<void> {
   running.defer(noteWhere(dataDir, { url: gateway?.url, metricsPort: metricsServer.port }))
 
   if (gateway !== undefined && (await ready(() => gateway.notReady(), say))) {
-    const workers = await view.workers()
+    const workers = (await Promise.all([...views.values()].map((lane) => lane.workers().catch(() => [])))).flat()
     const facts = { url: gateway.url, firstKey, dataDir, metricsUrl: `http://${config.host}:${metricsServer.port}/metrics`, cwd: process.cwd() }
     say(banner({ ...facts, workers: workers.filter(({ state }) => state === 'ready').length, walls: wallsOf(workers) }))
   } else if (gateway === undefined) {
@@ -127,11 +123,6 @@ async function main(config: PlatformConfig): Promise<void> {
   await untilAborted(stopping.signal)
   say('Ending: answering what was accepted …')
   ended = () => say('Ended.')
-}
-
-/** A worker needs the lane, the store, the data and the key to the secrets; what opens the platform to callers is none of its business. */
-function workerEnvironment({ ISOLANE_ADMIN_KEY: _, ...env }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return env
 }
 
 /** Waits for readiness, and says what for when it takes long. */
@@ -162,11 +153,6 @@ function noteWhere(dataDir: string, where: { url: string | undefined; metricsPor
   writeFileSync(`${path}.${process.pid}`, `${JSON.stringify({ pid: process.pid, ...where })}\n`, { mode: 0o600 })
   renameSync(`${path}.${process.pid}`, path)
   return () => rmSync(path, { force: true })
-}
-
-/** What neither opens the platform nor its secrets is enough for a process that only counts. */
-function withoutKeys({ ISOLANE_ADMIN_KEY: _, ISOLANE_SECRETS_KEY: __, ...env }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return env
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

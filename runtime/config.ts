@@ -1,14 +1,20 @@
 import { cpus, totalmem } from 'node:os'
-import { isAbsolute, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { EGRESS_ALLOW_WANTED, type EgressEntry, parseEgressAllow } from './contract/egress-allow.ts'
+import { isRedisUrl, LANES_WANTED, type LaneAddress, laneAddresses, MAIN_LANE, parseLanes, REDIS_URL_WANTED } from './contract/lanes.ts'
 import { parseSecretsKey, SECRETS_KEY_WANTED, type SecretsKey } from './contract/secrets-key.ts'
 
 /** Every setting of a worker process. Nothing else in `runtime/` reads the environment. */
 export interface WorkerConfig {
   /** Unique among live workers; made up when a worker is started by hand. */
   readonly workerId: string
+  /** ISOLANE_LANE: the one it serves. Default `main`. */
+  readonly lane: string
+  /** Where that is: REDIS_URL, unless ISOLANE_LANES says otherwise. */
   readonly laneUrl: string
   readonly storeUrl: string
+  /** Every Redis of the deployment: what functions may not reach. */
+  readonly redisUrls: readonly string[]
   readonly dataDir: string
   readonly logLevel: LogLevel
   /** Resident memory the worker keeps its cells within. */
@@ -27,16 +33,21 @@ const WORKER_ID = /^w[a-z0-9-]{1,40}$/
 export function readWorkerConfig(env: NodeJS.ProcessEnv, pid: number): WorkerConfig {
   const workerId = env.ISOLANE_WORKER_ID ?? `w-${pid.toString(36)}-${Date.now().toString(36)}`
   if (!WORKER_ID.test(workerId)) throw wanted('ISOLANE_WORKER_ID', '"w" and up to 40 of a-z, 0-9 and "-"', workerId)
-  const laneUrl = env.REDIS_URL
-  if (laneUrl === undefined)
+  const commonUrl = env.REDIS_URL
+  if (commonUrl === undefined)
     throw wanted('REDIS_URL', 'the Redis that gateway and controller use too: redis://host:port, rediss://… or the path of a unix socket', undefined)
   const logLevel = env.ISOLANE_LOG_LEVEL ?? 'info'
   if (!LOG_LEVELS.includes(logLevel as LogLevel)) throw wanted('ISOLANE_LOG_LEVEL', `one of ${LOG_LEVELS.join(', ')}`, logLevel)
   const dataDir = env.ISOLANE_DATA_DIR ?? '.isolane'
+  const storeUrl = checkUrl('ISOLANE_STORE_URL', env.ISOLANE_STORE_URL ?? commonUrl)
+  const lanes = allLanes(env.ISOLANE_LANES ?? '', checkUrl('REDIS_URL', commonUrl))
+  const lane = laneNamed(env.ISOLANE_LANE ?? MAIN_LANE, lanes)
   return Object.freeze({
     workerId,
-    laneUrl: checkUrl('REDIS_URL', laneUrl),
-    storeUrl: checkUrl('ISOLANE_STORE_URL', env.ISOLANE_STORE_URL ?? laneUrl),
+    lane: lane.name,
+    laneUrl: lane.url,
+    storeUrl,
+    redisUrls: [...new Set([commonUrl, storeUrl, ...lanes.map(({ url }) => url)])],
     dataDir: resolve(dataDir),
     logLevel: logLevel as LogLevel,
     secretsKey: secretsKey(env.ISOLANE_SECRETS_KEY ?? ''),
@@ -48,6 +59,18 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv, pid: number): WorkerCon
 /** Six tenths of the machine, shared by one worker per core; never so little that nothing fits, never more than one core can use. */
 export function memoryBudgetMb(machineMb: number, cores: number): number {
   return Math.round(Math.min(4_096, Math.max(256, (machineMb * 0.6) / Math.max(1, cores))))
+}
+
+function allLanes(text: string, commonUrl: string): readonly LaneAddress[] {
+  const parsed = parseLanes(text)
+  if ('problem' in parsed) throw new RangeError(`Cannot start the worker: ISOLANE_LANES must be ${LANES_WANTED}; ${parsed.problem}`)
+  return laneAddresses(parsed, commonUrl)
+}
+
+function laneNamed(name: string, lanes: readonly LaneAddress[]): LaneAddress {
+  const lane = lanes.find((it) => it.name === name)
+  if (lane === undefined) throw wanted('ISOLANE_LANE', `one of the lanes in ISOLANE_LANES (${lanes.map((it) => it.name).join(', ')})`, name)
+  return lane
 }
 
 function egressAllow(text: string): readonly EgressEntry[] {
@@ -64,7 +87,7 @@ function secretsKey(text: string): SecretsKey | undefined {
 }
 
 function checkUrl(name: string, url: string): string {
-  if (!isAbsolute(url) && !/^rediss?:\/\/./.test(url)) throw wanted(name, 'redis://host:port, rediss://… or an absolute unix socket path', url)
+  if (!isRedisUrl(url)) throw wanted(name, REDIS_URL_WANTED, url)
   return url
 }
 

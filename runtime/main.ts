@@ -4,22 +4,28 @@ import { pino } from 'pino'
 import { readWorkerConfig, type WorkerConfig } from './config.ts'
 import { Worker } from './worker/worker.ts'
 
+let worker: Worker | undefined
+const goWithParent = (): void => {
+  worker?.kill()
+  process.exit(0)
+}
+// Before anything is awaited, for it is said only once; and it may have been said while this was loaded.
+process.on('disconnect', goWithParent)
+if (process.send !== undefined && !process.connected) goWithParent()
+
 const config = settings()
 const log = pino({ level: config.logLevel, base: { worker: config.workerId } })
-const worker = await Worker.start(config, log)
+const started = await Worker.start(config, log)
+worker = started
 log.info({ pid: process.pid, memoryBudgetMb: config.memoryBudgetMb }, 'worker ready')
 
 let stopping = false
 const stop = (): void => {
   if (stopping) return
   stopping = true
-  void worker.stop().finally(() => process.exit(0))
+  void started.stop().finally(() => process.exit(0))
 }
 process.on('SIGTERM', stop).on('SIGINT', stop)
-process.on('disconnect', () => {
-  worker.kill()
-  process.exit(0)
-})
 
 function settings(): WorkerConfig {
   try {

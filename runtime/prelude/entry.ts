@@ -8,11 +8,12 @@ import { copyBytes } from './encoding.ts'
 import { type EventBytes, eventArgs, streamedBody } from './event-args.ts'
 import { dropHostCalls, settleHostCall } from './host-call.ts'
 import { type LoadedFunction, load } from './load.ts'
-import { jsonParse, reflectApply, SafeError, SafeRangeError } from './primordials.ts'
+import { dateNow, jsonParse, mathMin, reflectApply, SafeError, SafeRangeError } from './primordials.ts'
 import { isThenable, react } from './promise.ts'
 import { answer, fail } from './reply.ts'
 import { responseParts } from './response.ts'
 import { drain } from './streams.ts'
+import { calleeOf } from './styles.ts'
 import { dropTimers, fireTimer } from './timers.ts'
 import { beginSliceMeter } from './wall.ts'
 
@@ -59,9 +60,11 @@ function enter(kind: keyof GuestEntry, call: Call, text: string | undefined, bod
 
 function invoke(call: Call, head: EventHead, body: EventBytes): void {
   call.id = head.id
-  call.deadlineAt = head.deadlineAt
+  // It may have waited long for this: its own time begins now.
+  call.deadlineAt = head.timeoutMs === undefined ? head.deadlineAt : mathMin(head.deadlineAt, dateNow() + head.timeoutMs)
   if (loaded === undefined) throw new SafeError('Cannot invoke: the function is not loaded')
-  const stream = loaded.handler.style === 'fetch' ? undefined : streamedBody(head)
+  const readsItself = loaded.handler.style === 'fetch' && head.door !== 'scheduled'
+  const stream = readsItself ? undefined : streamedBody(head)
   if (stream === undefined) run(call, loaded, head, body)
   else void runWithWhole(call, loaded, head, stream)
 }
@@ -78,7 +81,8 @@ async function runWithWhole(call: Call, to: LoadedFunction, head: EventHead, str
 }
 
 function run(call: Call, { handler, info }: LoadedFunction, head: EventHead, body: EventBytes): void {
-  const result = reflectApply(handler.run, handler.self, eventArgs(handler, head, body, call, info))
+  const { run, self } = calleeOf(handler, head.door)
+  const result = reflectApply(run, self, eventArgs(handler, head, body, call, info))
   // A Response first: it needs no waiting, and asking for its `then` would ask Object.prototype.
   if (responseParts(result) !== undefined || !isThenable(result)) {
     answer(call, handler, head.door, result)

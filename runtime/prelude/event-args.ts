@@ -13,14 +13,20 @@ import { readablePipe } from './pipes.ts'
 import { arrayBufferByteLength, define, jsonParse, objectHasOwn, SafeTypeError } from './primordials.ts'
 import { parseQuery, splitUrl } from './query.ts'
 import { createIncomingRequest } from './request.ts'
+import { toScheduledEvent } from './scheduled-event.ts'
 import type { Handler } from './styles.ts'
 
 export type UrlHead = EventHead & { door: 'url' }
+type RpcHead = EventHead & { door: 'rpc' }
 export type EventBytes = string | ArrayBuffer | undefined
 
-/** What the handler is called with: door × style. Throws a TypeError when an rpc event is not JSON. */
+/** What calleeOf(handler, head.door) is called with: door × style. Throws a TypeError when an event that should be JSON is not. */
 export function eventArgs(handler: Handler, head: EventHead, body: EventBytes, call: Call, info: FunctionInfo): unknown[] {
   const context = createContext(call, info)
+  if (head.door === 'scheduled') {
+    const event = toScheduledEvent(head, parseEvent(body))
+    return handler.scheduled === undefined ? [event, context] : [event, info.env, context]
+  }
   if (handler.style === 'fetch') return [toRequest(head, body, call, info), info.env, context]
   if (head.door === 'rpc') return [parseEvent(body), context]
   return [handler.style === 'lambda' ? toGatewayEvent(head, eventBody(head, body), info) : toHttpEvent(head, body), context]
@@ -40,7 +46,7 @@ function heldBody(head: EventHead, body: EventBytes): Body | null {
   return isEmpty(body) ? null : bodyOf(typeof body === 'string' ? body : bytesOf(body as ArrayBuffer))
 }
 
-function toRequest(head: EventHead, body: EventBytes, call: Call, info: FunctionInfo): unknown {
+function toRequest(head: UrlHead | RpcHead, body: EventBytes, call: Call, info: FunctionInfo): unknown {
   const held = heldBody(head, body)
   if (head.door === 'url')
     return createIncomingRequest(call, head.method, head.url, head.headers, head.method === 'GET' || head.method === 'HEAD' ? null : held)
@@ -98,7 +104,7 @@ function contentType(head: UrlHead): string {
 }
 
 /** The head's headers, and that the event is JSON unless they say otherwise. */
-function jsonHeaders(head: EventHead): List<readonly [string, string]> {
+function jsonHeaders(head: RpcHead): List<readonly [string, string]> {
   const headers: List<readonly [string, string]> = newList()
   let isTyped = false
   for (let at = 0; at < head.headers.length; at++) {

@@ -1,4 +1,5 @@
 import type { ReadableStream } from 'web-streams-polyfill'
+import type { Door } from '../contract/invocation.ts'
 import { MAX_BUFFERED_BODY_BYTES, MAX_INLINE_BODY_BYTES, MAX_REPLY_HEAD_BYTES, MAX_STREAMED_BODY_BYTES } from '../contract/limits.ts'
 import { OWN_PIPE, ReplyGoesOn } from '../contract/messages.ts'
 import { isUnusable } from './body.ts'
@@ -38,15 +39,16 @@ export function fail(call: Call, error: unknown): void {
 }
 
 /** Turns a handler's result into its answer. Runs user code (toJSON, getters), so inside a slice only. */
-export function answer(call: Call, handler: Handler, door: 'url' | 'rpc', result: unknown): void {
+export function answer(call: Call, handler: Handler, door: Door, result: unknown): void {
   if (call.ended || call.replied) return
   try {
     const parts = responseParts(result)
-    if (parts !== undefined) sendResponse(call, parts)
+    if (door === 'scheduled') sendJson(call, parts === undefined ? jsonOrNull(result) : 'null')
+    else if (parts !== undefined) sendResponse(call, parts)
     else if (handler.style === 'fetch') throw new SafeTypeError(`The fetch handler must return a Response, got ${inspect(result, 200)}`)
     else if (handler.style === 'lambda' && door === 'url') sendGatewayReply(call, result)
     else if (isBufferSource(result)) sendHttp(call, 200, typed('application/octet-stream'), copyBytes(bytesOf(result)))
-    else if (door === 'rpc') sendJson(call, result)
+    else if (door === 'rpc') sendJson(call, toJson(result))
     else if (result === undefined) sendHttp(call, 204, new HeaderList(), '')
     else if (typeof result === 'string') sendHttp(call, 200, typed('text/plain;charset=UTF-8'), stringToWellFormed(result))
     else sendHttp(call, 200, typed('application/json'), toJson(result))
@@ -76,8 +78,8 @@ function sendGatewayReply(call: Call, result: unknown): void {
   } else sendHttp(call, 200, typed('application/json'), typeof result === 'string' ? stringToWellFormed(result) : toJson(result))
 }
 
-function sendJson(call: Call, result: unknown): void {
-  sendWhole(call, toJson(result), (tail) => `{"kind":"json"${tail}}`)
+function sendJson(call: Call, text: string): void {
+  sendWhole(call, text, (tail) => `{"kind":"json"${tail}}`)
 }
 
 function sendHttp(call: Call, status: number, list: HeaderList, body: string | Uint8Array): void {
@@ -132,6 +134,15 @@ function headText(status: number, { names, values }: HeaderList, tail: string): 
   let text = `{"kind":"http","status":${numberToString(status)},"headers":[`
   for (let at = 0; at < names.length; at++) text += `${at === 0 ? '' : ','}["${names[at]}",${jsonStringify(values[at])}]`
   return `${text}]${tail}}`
+}
+
+/** Nobody waits for what a scheduled run returns: it is kept where it is JSON, and is no reason to fail where it is not. */
+function jsonOrNull(result: unknown): string {
+  try {
+    return toJson(result)
+  } catch {
+    return 'null'
+  }
 }
 
 function toJson(result: unknown): string {

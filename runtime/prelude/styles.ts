@@ -1,13 +1,19 @@
 import type { HandlerStyle } from '../contract/function-version.ts'
+import type { Door } from '../contract/invocation.ts'
 import { append, type List, newList } from './list.ts'
-import { type AnyFunction, arrayJoin, functionToString, isObject, objectGetOwnPropertyNames, stringStartsWith } from './primordials.ts'
+import { type AnyFunction, arrayJoin, functionToString, isObject, objectGetOwnPropertyNames, SafeTypeError, stringStartsWith } from './primordials.ts'
 import { cut } from './text.ts'
 
-export interface Handler {
-  readonly style: HandlerStyle
+export interface Callee {
   readonly run: AnyFunction
   /** What `this` is while it runs. */
   readonly self: unknown
+}
+
+export interface Handler extends Callee {
+  readonly style: HandlerStyle
+  /** What schedules call; undefined: the handler itself, if that takes events. */
+  readonly scheduled: Callee | undefined
 }
 
 export type Resolution =
@@ -16,12 +22,12 @@ export type Resolution =
 
 const MAX_EXPORTS = 100
 const WANTED =
-  'Write `export default { fetch(request, env, ctx) {…} }`, `export default function (event, ctx) {…}` or `export const handler = (event, context) => {…}`'
+  'Write `export default { fetch(request, env, ctx) {…} }`, `export default function (event, ctx) {…}`, `export const handler = (event, context) => {…}` or, for schedules, `export default { scheduled(event, env, ctx) {…} }`'
 const ROUTE_NAMES = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'onRequest', 'onRequestGet', 'onRequestPost'] as const
 
 /**
  * Finds the handler among a module's exports, by the rules of the handler contract: the default export's `fetch`,
- * the default export as a function, an export named `handler`.
+ * the default export as a function, an export named `handler`; and, where there is none of them, `scheduled` alone.
  *
  * @param forced  style the owner asked for, instead of the one found
  * @param hasListener  whether the module called the global addEventListener while it was loaded
@@ -34,7 +40,7 @@ export function resolveHandler(exports: unknown, forced: HandlerStyle | undefine
   if (typeof main === 'function' && typeof fetch !== 'function' && isClass(main)) {
     return none(`The default export is a class. ${WANTED}; an object made of the class will do: \`export default new ${className(main)}()\``)
   }
-  const handler = choose(main, fetch, lambda, forced)
+  const handler = choose(main, fetch, lambda, scheduledOf(exports, main), forced)
   if (handler !== undefined) {
     const unused = handler.run !== lambda && typeof lambda === 'function'
     const warning = unused ? 'Both a default export and `handler` are exported: the default export is used, `handler` is never called' : undefined
@@ -47,11 +53,38 @@ export function resolveHandler(exports: unknown, forced: HandlerStyle | undefine
   return none(`No handler is exported. Exports found: ${listed(names)}. ${WANTED}`)
 }
 
-function choose(main: unknown, fetch: unknown, lambda: unknown, forced: HandlerStyle | undefined): Handler | undefined {
-  if (typeof fetch === 'function' && (forced === undefined || forced === 'fetch')) return { style: 'fetch', run: fetch, self: main }
-  if (typeof main === 'function') return { style: forced ?? 'event', run: main, self: undefined }
-  if (typeof lambda === 'function' && forced !== 'fetch') return { style: forced ?? 'lambda', run: lambda, self: undefined }
-  return undefined
+/** What a call through this door runs. Throws a TypeError when the module has nothing for it. */
+export function calleeOf(handler: Handler, door: Door): Callee {
+  if (door !== 'scheduled') {
+    if (handler.style !== 'scheduled') return handler
+    throw new SafeTypeError('Only a schedule can run this function: its module exports `scheduled`, and nothing that takes requests or events')
+  }
+  if (handler.scheduled !== undefined) return handler.scheduled
+  if (handler.style !== 'fetch') return handler
+  throw new SafeTypeError('A schedule cannot run this function: its default export has `fetch`, but no `scheduled(event, env, ctx)`')
+}
+
+function choose(
+  main: unknown,
+  fetch: unknown,
+  lambda: unknown,
+  scheduled: Callee | undefined,
+  forced: HandlerStyle | undefined,
+): Handler | undefined {
+  const only = scheduled && ({ style: 'scheduled', run: scheduled.run, self: scheduled.self, scheduled } as const)
+  if (forced === 'scheduled') return only
+  if (typeof fetch === 'function' && (forced === undefined || forced === 'fetch')) return { style: 'fetch', run: fetch, self: main, scheduled }
+  if (typeof main === 'function') return { style: forced ?? 'event', run: main, self: undefined, scheduled }
+  if (typeof lambda === 'function' && forced !== 'fetch') return { style: forced ?? 'lambda', run: lambda, self: undefined, scheduled }
+  return forced === undefined ? only : undefined
+}
+
+/** `scheduled` of the default export, else the export of that name. */
+function scheduledOf(exports: unknown, main: unknown): Callee | undefined {
+  const owned = isObject(main) ? (main as { scheduled?: unknown }).scheduled : undefined
+  if (typeof owned === 'function') return { run: owned, self: main }
+  const named = isObject(exports) ? (exports as { scheduled?: unknown }).scheduled : undefined
+  return typeof named === 'function' ? { run: named, self: undefined } : undefined
 }
 
 function defaultExport(exports: unknown): unknown {

@@ -140,6 +140,11 @@ export class CellPool {
     else this.#penaltyBox.sandboxEnded(key, now)
   }
 
+  /** Workers have died while they ran it: for a while it gets a cell of its own. */
+  suspect(version: FunctionVersion, now: number): void {
+    this.#penaltyBox.suspected(functionKey(version.tenant, version.name), now)
+  }
+
   /** Compares every cell's figures with the kernel's. Once a second. */
   audit(now: number): void {
     for (const cell of this.#cells.values()) cell.audit(now)

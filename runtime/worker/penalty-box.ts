@@ -38,6 +38,12 @@ export class PenaltyBox {
     else this.#remember(key, { ...known, slips, lastAt: now })
   }
 
+  /** Workers have died while they ran it, perhaps of it. */
+  suspected(key: string, now: number): void {
+    const known = this.#known(key, now)
+    this.#remember(key, { ...known, confinedUntil: Math.max(known.confinedUntil, now + FIRST_TERM_MS), lastAt: now })
+  }
+
   confines(key: string, now: number): boolean {
     return now < (this.#records.get(key)?.confinedUntil ?? Number.NEGATIVE_INFINITY)
   }

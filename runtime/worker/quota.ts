@@ -8,13 +8,14 @@ const CPU_TICK_MS = 4
 /** Every quota an invocation can run into, with the value that held for it. */
 export type Quota = 'cpu' | 'wall' | 'memory' | 'whole reply' | 'streamed reply'
 
-export function exceeded(limits: Limits, quota: Quota, phase: 'init' | 'run'): Outcome {
+/** `wallMs`: what it had, where its caller gave it less than its `timeoutMs`. */
+export function exceeded(limits: Limits, quota: Quota, phase: 'init' | 'run', wallMs = limits.timeoutMs): Outcome {
   const init = phase === 'init'
   switch (quota) {
     case 'cpu':
       return { kind: 'exceeded', limit: 'cpu', allowed: init ? INIT_CPU_MS : cpuBudgetMs(limits), unit: 'ms', phase }
     case 'wall':
-      return { kind: 'exceeded', limit: 'wall', allowed: init ? INIT_WALL_MS : limits.timeoutMs, unit: 'ms', phase }
+      return { kind: 'exceeded', limit: 'wall', allowed: init ? INIT_WALL_MS : Math.min(wallMs, limits.timeoutMs), unit: 'ms', phase }
     case 'memory':
       return { kind: 'exceeded', limit: 'memory', allowed: limits.memoryMb, unit: 'MiB', phase }
     case 'whole reply':
@@ -30,16 +31,20 @@ export const MISFIRED = 'misfired'
 /**
  * What a slice means for its invocation's quotas, judged after it, also when it came back by itself. undefined: it may go on.
  *
- * `cpuMs`: of the invocation so far, this slice included. `leftMs`: wall time it has left.
+ * `cpuMs`: of the invocation so far, this slice included. `leftMs`: wall time it has left, of `wallMs`.
  */
-export function judgeSlice(report: SliceReport, cpuMs: number, leftMs: number, limits: Limits): Outcome | typeof MISFIRED | undefined {
+export function judgeSlice(
+  report: SliceReport,
+  { cpuMs, leftMs, wallMs }: { readonly cpuMs: number; readonly leftMs: number; readonly wallMs: number },
+  limits: Limits,
+): Outcome | typeof MISFIRED | undefined {
   const budget = cpuBudgetMs(limits)
   if (report.end === 'memory') return exceeded(limits, 'memory', 'run')
   if (report.end === 'flood') return exceeded(limits, 'whole reply', 'run')
   if (report.end === 'gone') return { kind: 'lost', reason: 'its sandbox ended before it began', started: 'no' }
   if (cpuMs > budget + CPU_TICK_MS) return exceeded(limits, 'cpu', 'run')
   if (report.end === 'ok') return undefined
-  if (leftMs <= 1) return exceeded(limits, 'wall', 'run')
+  if (leftMs <= 1) return exceeded(limits, 'wall', 'run', wallMs)
   return cpuMs >= budget - CPU_TICK_MS ? exceeded(limits, 'cpu', 'run') : MISFIRED
 }
 

@@ -120,7 +120,7 @@ export class Run {
     if (this.#start === 'none') this.#start = sandbox.opening ? 'cold' : 'warm'
     this.#call = sandbox.admit(this)
     const { text, body } = this.#event
-    this.#enter('invoke', 0, text, body, this.invocation.door === 'rpc')
+    this.#enter('invoke', 0, text, body, this.invocation.door !== 'url')
   }
 
   /** Ends it from outside: the platform's doing, nobody's fault in here. Says what it had used, for whoever has to pay for that. */
@@ -187,6 +187,11 @@ export class Run {
     }
   }
 
+  /** What its caller's deadline left it. */
+  get #wallMs(): number {
+    return Math.max(1, Math.ceil(this.claim.leftMs))
+  }
+
   /** Wall time left: of its own timeout once it runs, of the caller's deadline in any case; of `waitUntil` once the caller has his reply. */
   #leftMs(): number {
     const now = performance.now()
@@ -222,6 +227,7 @@ export class Run {
   #initOutcome(report: SliceReport): Outcome | undefined {
     const verdict = judgeInit(report, this.version.limits)
     if (verdict === MISFIRED) {
+      if (this.#leftMs() <= 1) return { kind: 'expired' }
       this.#host.guardMisfired(this)
       return { kind: 'lost', reason: 'the guard ended its start below its CPU budget', started: 'no' }
     }
@@ -258,7 +264,7 @@ export class Run {
   }
 
   #verdict(report: SliceReport): Outcome | undefined {
-    const verdict = judgeSlice(report, this.#meter.cpuMs, this.#leftMs(), this.version.limits)
+    const verdict = judgeSlice(report, { cpuMs: this.#meter.cpuMs, leftMs: this.#leftMs(), wallMs: this.#wallMs }, this.version.limits)
     if (verdict !== MISFIRED) return verdict
     this.#host.guardMisfired(this)
     return { kind: 'lost', reason: 'the guard ended it below its CPU budget: the machine is overloaded', started: 'maybe' }
@@ -365,7 +371,7 @@ export class Run {
   }
 
   #exceeded(quota: Quota, phase: 'init' | 'run'): Outcome {
-    return exceeded(this.version.limits, quota, phase)
+    return exceeded(this.version.limits, quota, phase, this.#wallMs)
   }
 
   /** The prelude keeps within its limits and says so; behind it this only bounds a cell that lies. */

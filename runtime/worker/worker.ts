@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { cellAssets } from '../assets/cell-assets.ts'
 import type { WorkerConfig } from '../config.ts'
 import { decodeFrame, encodeFrame } from '../contract/frame.ts'
+import type { FunctionVersion } from '../contract/function-version.ts'
 import { parseInvocation } from '../contract/invocation.ts'
 import { limitWords } from '../contract/limit-words.ts'
+import { bookedMb } from '../contract/limits.ts'
 import type { LoadSpec } from '../contract/messages.ts'
 import { functionKey } from '../contract/names.ts'
-import type { Outcome } from '../contract/outcome.ts'
+import { neverRan, type Outcome } from '../contract/outcome.ts'
 import type { ReplyFrameHead } from '../contract/reply.ts'
 import { DataClient } from '../data/data-client.ts'
 import type { HostOperation } from '../host/operation.ts'
@@ -24,6 +26,7 @@ import type { CellExit } from './cell-process.ts'
 import { CodeCaches } from './code-caches.ts'
 import { victims } from './eviction.ts'
 import { FunctionSecrets, type OpenedSecrets } from './function-secrets.ts'
+import { Health } from './health.ts'
 import { ProcessGauge } from './proc.ts'
 import { Run, type RunHost, type RunResult, type RunUse } from './run.ts'
 import type { Debt } from './run-meter.ts'
@@ -47,6 +50,8 @@ const WATCH_MS = 10
 const HOUSEKEEPING_MS = 100
 const AUDIT_MS = 1_000
 const IDLE_CELL_MS = 60_000
+/** Evicting takes a moment to show; so far above its budget, with nothing to evict, a worker takes no more. */
+const FULL_OVER = 0.05
 
 /**
  * The control program: takes invocations from its lane, finds each a sandbox in a cell of its tenant, and settles what
@@ -79,6 +84,9 @@ export class Worker implements RunHost {
   #evictionClock = 0
   #onIdle: (() => void) | undefined
   #misfires = 0
+  readonly #health = new Health()
+  /** Over its memory budget, with nothing left that is idle. */
+  #full = false
 
   static async start(config: WorkerConfig, log: WorkerLog): Promise<Worker> {
     const assets = await cellAssets(config.dataDir)
@@ -117,15 +125,16 @@ export class Worker implements RunHost {
     const { secretsKey, dataDir } = config
     this.#secrets = new FunctionSecrets({ secretsKey, dataDir, readHash: (key) => this.#versions.readHash(key) })
     this.#stackMaps = new StackMaps((sha256) => this.#versions.readArtifact(sha256))
-    this.#functionLog = new FunctionLog({ url: config.laneUrl, onError })
+    this.#functionLog = new FunctionLog({ url: config.laneUrl, lane: config.lane, onError })
     this.data = new DataClient({ machine: machineId(), lookUp: (gatewayId) => this.#lane.dataAddress(gatewayId) })
     this.#host = openOperations({ ...config, invokeBeside: (...nested) => this.data.invoke(...nested), onError })
     this.operations = this.#host.operations
     this.tenantBytes = this.#host.tenantBytes
     this.#lane = new WorkerLane({
       url: config.laneUrl,
+      lane: config.lane,
       workerId: config.workerId,
-      capacityMb: () => OVERCOMMIT * config.memoryBudgetMb - CELL_MB * this.#pool.size,
+      capacityMb: () => this.#capacityMb(),
       info: () => ({ pid: process.pid, cells: this.#pool.size, sandboxes: this.#sandboxes(), rssMb: Math.round(this.#rssMb()), walls: this.#walls }),
       resident: (which) => this.#resident(which),
       onClaim: (claim) => void this.#take(claim),
@@ -144,6 +153,11 @@ export class Worker implements RunHost {
       const deploying = invocation.trigger === 'deploy'
       const kept = deploying ? undefined : this.#versions.get(invocation.versionId)
       const loaded = kept ?? (await this.#versions.load(invocation.versionId, { keep: !deploying }))
+      if (this.#full && !this.#isWarm(loaded.version)) {
+        void this.#lane.nack([claim])
+        return
+      }
+      if (claim.boxed) this.#pool.suspect(loaded.version, performance.now())
       const run = new Run(claim, invocation, loaded.version, { text: frame.text, body: frame.body }, this, performance.now())
       this.#runs.set(run, { requestBytes: frame.text.length + frame.body.length, script: loaded.script })
       if (this.#cancelledEarly.delete(claim.key)) run.cancel()
@@ -151,6 +165,7 @@ export class Worker implements RunHost {
       this.#dispatch(run, loaded)
     } catch (error) {
       this.#log.error({ err: error, key: claim.key }, 'cannot begin a claimed invocation')
+      this.#couldNotBegin(functionKey(claim.tenant, claim.name))
       const outcome = { kind: 'lost', reason: (error as Error).message, started: 'no' } as const
       this.#settle(claim, { outcome, used: NOTHING_USED, text: '', body: '' }, 0)
     } finally {
@@ -223,6 +238,7 @@ export class Worker implements RunHost {
     const known = this.#runs.get(run)
     if (known === undefined) return
     this.#runs.delete(run)
+    if (result.outcome.kind !== 'lost') this.#health.began()
     this.#changed.add(run.version.versionId)
     this.#pool.observe(run.version, result.used.meanSliceMs)
     this.#logEnding(run, result.outcome)
@@ -247,7 +263,9 @@ export class Worker implements RunHost {
       worker: this.#config.workerId,
     }
     const { waitMs } = result.used
-    this.#lane.settle({ key: claim.key, cpuMs, waitMs, runMs, frame: encodeFrame(head, result.text, result.body), record })
+    const beside = result.outcome.kind === 'returned' && result.text.length === 0
+    const frame = encodeFrame(head, result.text, result.body)
+    this.#lane.settle({ key: claim.key, cpuMs, waitMs, runMs, frame, beside, neverRan: neverRan(result.outcome), record })
   }
 
   sandboxDied(sandbox: Sandbox, by: Run, shared?: Outcome): void {
@@ -351,7 +369,11 @@ export class Worker implements RunHost {
 
   /** Keeps memory within its budget: idle sandboxes first, then idle cells. Lets go of what can no longer be in time. */
   #keepHouse(now: number): void {
-    for (const run of [...this.#runs.keys()]) if (run.isOverdue(now)) run.lose('no cell could be started for it before its deadline', 'no')
+    for (const run of [...this.#runs.keys()]) {
+      if (!run.isOverdue(now)) continue
+      run.lose('no cell could be started for it before its deadline', 'no')
+      this.#couldNotBegin(functionKey(run.version.tenant, run.version.name))
+    }
     const idle: Sandbox[] = []
     for (const cell of this.#pool.cells()) {
       if (cell.sandboxes.size > 0) cell.idleSince = now
@@ -359,7 +381,9 @@ export class Worker implements RunHost {
       if (cell.isWasm) for (const sandbox of cell.sandboxes.values()) sandbox.heapMb = Math.max(sandbox.heapMb, cell.rssMb() - CELL_MB)
       for (const sandbox of cell.sandboxes.values()) if (sandbox.riders.size === 0 && !sandbox.opening) idle.push(sandbox)
     }
-    const { evict, clock } = victims(idle, this.#rssMb() - this.#config.memoryBudgetMb, this.#evictionClock, now)
+    const overMb = this.#rssMb() - this.#config.memoryBudgetMb
+    const { evict, clock } = victims(idle, overMb, this.#evictionClock, now)
+    this.#full = overMb > FULL_OVER * this.#config.memoryBudgetMb && idle.length === 0
     this.#evictionClock = clock
     for (const sandbox of evict) {
       sandbox.close()
@@ -367,6 +391,28 @@ export class Worker implements RunHost {
       // It was for this sandbox alone.
       if (sandbox.cell.isWasm && sandbox.cell.sandboxes.size === 0 && sandbox.cell.process.unanswered === 0) sandbox.cell.process.kill('stop')
     }
+  }
+
+  /** Something is wrong with this worker rather than with what it was handed: the fleet ends who drains himself, and replaces him. */
+  #couldNotBegin(fn: string): void {
+    this.#health.couldNotBegin(fn)
+    if (!this.#health.isSick) return
+    this.#log.error({ calls: this.#runs.size }, 'this worker cannot begin what it is handed: it takes no more')
+    this.#health.began()
+    this.#lane.drain().catch((error: Error) => this.#log.warn({ err: error }, 'cannot tell the lane that this worker drains'))
+  }
+
+  /** In MB of booked riders. A full worker offers what is booked already, and no more. */
+  #capacityMb(): number {
+    if (!this.#full) return OVERCOMMIT * this.#config.memoryBudgetMb - CELL_MB * this.#pool.size
+    let booked = 0
+    for (const { version } of this.#runs.keys()) booked += bookedMb(version.limits)
+    return booked
+  }
+
+  #isWarm(version: FunctionVersion): boolean {
+    for (const cell of this.#pool.cells()) if (cell.sandboxFor(version) !== undefined) return true
+    return false
   }
 
   #rssMb(): number {

@@ -31,6 +31,12 @@ test.each([
   expect(start).toThrow(JSON.stringify(value))
 })
 
+test('what is opened to functions is opened to callbacks: platform and worker read the same', () => {
+  const env = { REDIS_URL: '/tmp/r', ISOLANE_EGRESS_ALLOW: '127.0.0.1:9000, localhost' }
+  expect(readConfig(env, 2).egressAllow).toEqual(readWorkerConfig(env, 1).egressAllow)
+  expect(readConfig({}, 2).egressAllow).toEqual([])
+})
+
 test('everything that is wrong is said at once', () => {
   const start = () => readConfig({ ISOLANE_PORT: 'x', ISOLANE_LOG_LEVEL: 'y' }, 2)
   expect(start).toThrow('ISOLANE_PORT')
@@ -67,6 +73,33 @@ test('a key for secrets that is none is refused without being repeated, by the p
 
 test('a worker without a lane says what it needs', () => {
   expect(() => readWorkerConfig({}, 1)).toThrow('REDIS_URL must be the Redis that gateway and controller use too')
+})
+
+test('lanes share the cores unless told otherwise, and each has its own bounds', () => {
+  expect(readConfig({}, 4).lanes).toEqual([{ name: 'main', url: undefined }])
+  expect(readConfig({ ISOLANE_LANES: 'main,b,c' }, 8)).toMatchObject({ minWorkers: 1, maxWorkers: 2 })
+  expect(readConfig({ ISOLANE_LANES: 'main,b,c' }, 2)).toMatchObject({ minWorkers: 1, maxWorkers: 1 })
+  expect(readConfig({ ISOLANE_LANES: 'main,b', ISOLANE_MAX_WORKERS: '6' }, 2)).toMatchObject({ maxWorkers: 6 })
+})
+
+test('wrong lanes end the start of platform and worker alike, and no address is repeated: it may hold a password', () => {
+  const env = { REDIS_URL: '/tmp/r', ISOLANE_LANES: 'main,b=http://:hidden@there' }
+  for (const start of [() => readConfig(env, 2), () => readWorkerConfig(env, 1)]) {
+    expect(start).toThrow('ISOLANE_LANES must be 1 to 64 lanes')
+    expect(start).toThrow('what follows "b=" is not redis://host:port')
+    expect(start).not.toThrow('hidden')
+  }
+})
+
+test('a worker serves the lane it is told to, where that lane is; its functions reach no Redis of the deployment', () => {
+  const env = { REDIS_URL: 'redis://common', ISOLANE_STORE_URL: 'redis://store', ISOLANE_LANES: 'main,b=redis://b' }
+  expect(readWorkerConfig(env, 1)).toMatchObject({ lane: 'main', laneUrl: 'redis://common', storeUrl: 'redis://store' })
+  const other = readWorkerConfig({ ...env, ISOLANE_LANE: 'b' }, 1)
+  expect(other).toMatchObject({ lane: 'b', laneUrl: 'redis://b', storeUrl: 'redis://store' })
+  expect([...other.redisUrls].sort()).toEqual(['redis://b', 'redis://common', 'redis://store'])
+  expect(() => readWorkerConfig({ ...env, ISOLANE_LANE: 'c' }, 1)).toThrow(
+    'ISOLANE_LANE must be one of the lanes in ISOLANE_LANES (main, b); current value is "c"',
+  )
 })
 
 test('what functions may reach is read strictly, and closed by default', () => {

@@ -51,6 +51,7 @@ function setUp(config: Partial<LawConfig> = {}) {
     undrain: vi.fn(async (id: string) => {
       for (const [i, worker] of inLane.entries()) if (worker.id === id) inLane[i] = { ...worker, state: 'ready' }
     }),
+    expect: vi.fn(async (_starting: number, _now: number) => {}),
     nextPoke: vi.fn<ControlledLane['nextPoke']>(() => new Promise(() => {})),
     reap: vi.fn(async () => 0),
   }
@@ -73,6 +74,16 @@ function setUp(config: Partial<LawConfig> = {}) {
 }
 
 describe('one look', () => {
+  test('tells the lane how many workers are on their way, until none is any more', async () => {
+    const { world, lane, loop, joinAll } = setUp()
+    await loop.evaluate('tick')
+    expect(lane.expect.mock.lastCall).toEqual([1, world.signals.now])
+    joinAll()
+    await loop.evaluate('tick')
+    await loop.evaluate('tick')
+    expect(lane.expect.mock.calls.map(([starting]) => starting)).toEqual([1, 0])
+  })
+
   test('starts the minimum, and counts what is starting', async () => {
     const { loop, fleet, joinAll } = setUp({ minWorkers: 2 })
     await loop.evaluate('tick')

@@ -152,3 +152,15 @@ test('env is frozen, and the context tells who and how long', () => {
   const answer = sandbox.finish(sandbox.start({ door: 'rpc', deadlineAt: 123 }))
   expect(answer).toMatchObject({ body: '[{"A":"1","KV":{"tenant":{}}},false,"hello","3","id-2",123,true,true]' })
 })
+
+test('a call that has waited long for a worker has its whole time from when it begins, and never more than its deadline', () => {
+  const left = (deadlineMs: number, timeoutMs: number): number => {
+    using sandbox = new Sandbox('export default (event, ctx) => ctx.getRemainingTimeInMillis()')
+    const answer = sandbox.finish(sandbox.start({ door: 'rpc', deadlineAt: Date.now() + deadlineMs, timeoutMs }))
+    return Number((answer as { body: string }).body)
+  }
+  for (const ms of [left(1_000_000, 3_000), left(3_000, 1_000_000)]) {
+    expect(ms).toBeLessThanOrEqual(3_000)
+    expect(ms).toBeGreaterThan(1_000)
+  }
+})

@@ -6,6 +6,8 @@ import { Holdings } from '../../../runtime/cell/holdings.ts'
 import { answerLocally } from '../../../runtime/cell/local-answer.ts'
 import { asLocalCall, isLocalCall, type LocalCall } from '../../../runtime/cell/local-call.ts'
 import type { Post } from '../../../runtime/cell/sandbox.ts'
+import type { HandlerStyle } from '../../../runtime/contract/function-version.ts'
+import type { Door } from '../../../runtime/contract/invocation.ts'
 import type { EventHead, GuestPost, LoadReport, ReplyHead } from '../../../runtime/contract/messages.ts'
 import type { ThrownError } from '../../../runtime/contract/outcome.ts'
 import { HostCalls } from '../../../runtime/host/host-calls.ts'
@@ -37,7 +39,7 @@ export type Answer =
 interface Options {
   readonly variant?: Variant
   readonly env?: Record<string, string>
-  readonly style?: 'fetch' | 'event' | 'lambda'
+  readonly style?: HandlerStyle
   /** With WebAssembly. */
   readonly wasm?: boolean
   /** Source is CommonJS already. */
@@ -121,7 +123,7 @@ export class Sandbox {
   }
 
   /** Starts a call and returns its number. */
-  start(head: Partial<EventHead> & { door: 'url' | 'rpc' }, body?: string | ArrayBuffer): number {
+  start(head: Partial<EventHead> & { door: Door }, body?: string | ArrayBuffer): number {
     const call = ++this.#lastCall
     const rest = head.door === 'url' ? { method: 'GET', url: 'https://fn.example/' } : {}
     this.enter('invoke', call, JSON.stringify({ id: `id-${call}`, deadlineAt: Date.now() + 5_000, headers: [], ...rest, ...head }), body)
@@ -146,9 +148,15 @@ export class Sandbox {
   }
 
   /** Starts a call whose request body is read through its pipe. */
-  startStreamed(head: Partial<EventHead> & { door: 'url' | 'rpc' }, body: Uint8Array): number {
+  startStreamed(head: Partial<EventHead> & { door: Door }, body: Uint8Array): number {
     this.#requests.set(this.#lastCall + 1, body)
     return this.start({ ...head, stream: { length: body.length } })
+  }
+
+  /** Calls as a schedule does. */
+  scheduled(head: { cron?: string; every?: string } = { cron: '0 3 * * *' }, input?: unknown): Answer {
+    const event = { door: 'scheduled', schedule: 'nightly', scheduledTime: 1_700_000_000_000, ...head } as const
+    return this.finish(this.start(event, input === undefined ? undefined : JSON.stringify(input)))
   }
 
   /** Settles host calls and runs due timers, until the call has ended: with its reply, or after it. */

@@ -39,3 +39,20 @@ test('ten good minutes after a term, the next one is a first one again', () => {
   box.cellEnded('t/f', 12 * MINUTE)
   expect(box.confines('t/f', 13 * MINUTE)).toBe(false)
 })
+
+test('a function that was there when workers died is confined for a minute, without a mark for the next time', () => {
+  const box = new PenaltyBox()
+  box.suspected('t/f', 0)
+  box.suspected('t/f', 1_000)
+  expect([box.confines('t/f', MINUTE + 999), box.confines('t/f', MINUTE + 1_000)]).toEqual([true, false])
+  box.cellEnded('t/f', 2 * MINUTE)
+  expect(box.confines('t/f', 3 * MINUTE)).toBe(false)
+})
+
+test('suspicion does not shorten a term', () => {
+  const box = new PenaltyBox()
+  box.cellEnded('t/f', 0)
+  box.cellEnded('t/f', 0)
+  box.suspected('t/f', 0)
+  expect(box.confines('t/f', 2 * MINUTE - 1)).toBe(true)
+})
