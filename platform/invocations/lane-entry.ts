@@ -45,7 +45,7 @@ export class LaneEntry implements AsyncDisposable {
 
   /** Answers come back for what is submitted now. */
   get isOpen(): boolean {
-    return this.#published !== undefined && this.submitter.connected
+    return this.#published !== undefined && this.submitter.reachable
   }
 
   async #untilDone(step: () => Promise<void>): Promise<void> {

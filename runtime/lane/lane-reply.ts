@@ -50,7 +50,7 @@ export function readSubmitAnswer(answer: SubmitAnswer | undefined): 'accepted' |
     case 5:
       return { kind: 'refused', reason: 'off' }
     case 6:
-      return { kind: 'refused', reason: 'late', retryAfterMs: Number(details[0]), predictedWaitMs: Number(details[1]) }
+      return { kind: 'refused', reason: 'late', retryAfterMs: Number(details[0]), predictedWaitMs: Number(details[0]) }
     case 7:
       return { kind: 'refused', reason: 'moved', lane: details[0] as string }
     case 8:

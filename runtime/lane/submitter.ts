@@ -19,8 +19,9 @@ interface Waiting {
   mayBeThere: boolean
   /** Nobody waits for it any more: it is not sent again. */
   cancelled: boolean
-  /** To be sent again, once the replies have been read to their end. */
+  /** To be sent (again), once the connection is back and the replies have been read to their end. */
   unsure: boolean
+  readonly submittedAt: number
 }
 
 export interface SubmitterOptions {
@@ -40,6 +41,9 @@ const NOT_HERE = 0
 /** The lane or its worker answers by the deadline; this much later the submitter stops believing in it. */
 const GRACE_MS = 500
 const SWEEP_MS = 250
+/** What never left this process waits so long for a connection. */
+const UNREACHABLE_AFTER_MS = 1_000
+const UNREACHABLE: LaneReply = { kind: 'refused', reason: 'unreachable' }
 /** Time for workers to say what they hold, after Redis has begun anew. */
 const RECONCILE_MS = 1_000
 const REPLY_STREAM_TTL_MS = 30_000
@@ -57,6 +61,7 @@ export class Submitter {
   readonly #cancels: TurnBatch<Waiting>
   readonly #timers: NodeJS.Timeout[] = []
   #readDone: Promise<void> = Promise.resolve()
+  #cutAt = Number.NEGATIVE_INFINITY
   /** Of Redis, when last looked. */
   #run = ''
   #keptAt = 0
@@ -88,6 +93,13 @@ export class Submitter {
     await this.#keepReplyStream(true)
     await this.#lookForANewRun()
     this.#redis.on('ready', () => void this.#back())
+    // Every attempt to connect ends with one more.
+    let wasReady = true
+    this.#redis.on('ready', () => (wasReady = true))
+    this.#redis.on('close', () => {
+      if (wasReady) this.#cutAt = performance.now()
+      wasReady = false
+    })
     this.#readDone = this.#reader.run().catch(this.#options.onError)
     this.#timers.push(
       setInterval(() => void this.#keepReplyStream(false), KEEP_ALIVE_MS),
@@ -103,8 +115,9 @@ export class Submitter {
     const underWay = this.#waiting.get(key)
     if (underWay !== undefined) return underWay.reply
     const { promise: reply, resolve } = Promise.withResolvers<LaneReply>()
-    const givesUpAt = performance.now() + submission.deadlineMs + GRACE_MS
-    const waiting: Waiting = { submission, key, reply, resolve, givesUpAt, mayBeThere: false, cancelled: false, unsure: false }
+    const submittedAt = performance.now()
+    const givesUpAt = submittedAt + submission.deadlineMs + GRACE_MS
+    const waiting: Waiting = { submission, key, reply, resolve, submittedAt, givesUpAt, mayBeThere: false, cancelled: false, unsure: false }
     this.#waiting.set(key, waiting)
     this.#batch.add(waiting)
     return reply
@@ -118,6 +131,8 @@ export class Submitter {
     const item = this.#waiting.get(`${id}/${attempt}`)
     if (item === undefined || item.cancelled) return
     item.cancelled = true
+    // It waits for a connection, and has not left this process.
+    if (item.unsure && this.#isToBeForgotten(item)) return
     // On the connection of the submission, and after it.
     this.#cancels.add(item)
   }
@@ -129,6 +144,11 @@ export class Submitter {
 
   get inFlight(): number {
     return this.#waiting.size
+  }
+
+  /** Connected, or so lately that it may be again at once. */
+  get reachable(): boolean {
+    return this.connected || performance.now() - this.#cutAt < UNREACHABLE_AFTER_MS
   }
 
   get connected(): boolean {
@@ -164,11 +184,12 @@ export class Submitter {
 
   #failed(items: Waiting[], error: Error): void {
     const cut = isConnectionError(error)
+    const now = performance.now()
     if (!cut) this.#options.onError(error)
     for (const item of items) {
       item.mayBeThere ||= cut && wasSent(error)
-      if (!item.mayBeThere) this.#finish(item, { kind: 'refused', reason: 'unreachable' })
-      else if (cut) item.unsure = true
+      if (cut && (item.mayBeThere || this.#mayWait(item, now))) item.unsure = true
+      else if (!item.mayBeThere) this.#finish(item, UNREACHABLE)
       else this.#lose(item, 'the lane could not say whether it was accepted')
     }
   }
@@ -287,6 +308,11 @@ export class Submitter {
     }
   }
 
+  /** A restart of Redis or a cut connection is over in less: nobody need hear of it. */
+  #mayWait(item: Waiting, nowMs: number): boolean {
+    return nowMs - item.submittedAt < UNREACHABLE_AFTER_MS && nowMs < item.givesUpAt
+  }
+
   #lose(item: Waiting, reason: string): void {
     this.#finish(item, { kind: 'verdict', outcome: { kind: 'lost', reason, started: 'maybe' } })
   }
@@ -299,7 +325,8 @@ export class Submitter {
 
   #sweep(nowMs: number): void {
     for (const item of this.#waiting.values()) {
-      if (nowMs >= item.givesUpAt) this.#lose(item, 'no answer came back before the deadline')
+      if (item.unsure && !item.mayBeThere && !this.#mayWait(item, nowMs)) this.#finish(item, UNREACHABLE)
+      else if (nowMs >= item.givesUpAt) this.#lose(item, 'no answer came back before the deadline')
     }
   }
 
@@ -313,7 +340,7 @@ export class Submitter {
         return
       }
       // Answers may have gone with the old stream: what was sent before the cut and is not here cannot be sent again safely.
-      for (const item of this.#waiting.values()) if (item.unsure) this.#lose(item, 'the gateway was cut off for too long')
+      for (const item of this.#waiting.values()) if (item.unsure && item.mayBeThere) this.#lose(item, 'the gateway was cut off for too long')
       await this.#redis.multi().xadd(this.#replyKey, '*', 'opened', this.#options.gatewayId).pexpire(this.#replyKey, REPLY_STREAM_TTL_MS).exec()
       this.#keptAt = sentAt
     } catch (error) {

@@ -175,6 +175,32 @@ describe('every submission gets one answer, runs once and leaves one record', ()
 })
 
 describe('a submitter', () => {
+  test('holds what is submitted while the connection is away for a moment, and sends it when it is back', async () => {
+    await startWorker('w1')
+    const submitter = await openSubmitter('g1')
+    await cut((name) => name.startsWith('gateway:'))
+    await expect.poll(() => submitter.connected, { interval: 1 }).toBe(false)
+    expect(submitter.reachable).toBe(true)
+    const given = submitter.submit(submission(2))
+    submitter.cancel(submission(2).invocation.id, 1)
+    const [answered, cancelled] = await Promise.all([submitter.submit(submission(1)), given])
+    expect(answered).toMatchObject({ kind: 'answered' })
+    expect(cancelled).toEqual({ kind: 'verdict', outcome: { kind: 'cancelled' } })
+  })
+
+  test('refuses what could not be sent within a second', async () => {
+    await using own = await startRedis()
+    const submitter = new Submitter({ url: own.url, gatewayId: 'g', onError: () => {} })
+    cleanup.defer(() => submitter.close())
+    await submitter.open()
+    await own.stop()
+    await expect.poll(() => submitter.connected, { interval: 1 }).toBe(false)
+    const startedAt = performance.now()
+    expect(await submitter.submit(submission(1))).toEqual({ kind: 'refused', reason: 'unreachable' })
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(1_000)
+    expect(submitter.reachable).toBe(false)
+  })
+
   test('answers two calls of the same attempt with the one answer', async () => {
     const worker = await startWorker('w1', { holdMs })
     const submitter = await openSubmitter('g1')

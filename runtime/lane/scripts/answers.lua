@@ -49,8 +49,11 @@ local function conclude(head, kind, frame, ran, beside)
   local entry = call('HMGET', key, 'key', 'joined')
   -- Another attempt has it now.
   if entry[1] ~= head.key then return end
-  for gateway, waiting in string.gmatch(entry[2] or '', '(%S+)|(%S+)') do
-    if beside then reply(gateway, 'l', waiting, head.id) else reply(gateway, 'r', waiting, kind .. head.id .. frame) end
+  if entry[2] then
+    local replay = kind .. head.id .. frame
+    for gateway, waiting in string.gmatch(entry[2], '(%S+)|(%S+)') do
+      if beside then reply(gateway, 'l', waiting, head.id) else reply(gateway, 'r', waiting, replay) end
+    end
   end
   -- Who submits an asynchronous one again asks what became of it; he runs it again under another number.
   if not ran and head.class ~= 'a' then call('UNLINK', key); return end

@@ -5,7 +5,7 @@
 --       then per item: head, revision of its function's settings|revision of its tenant's, payload, fingerprint of its request ('' for none)
 -- Returns per item a number, or a list that begins with it:
 --   0 placed, 1 queued, 2 already here, 3 settings are stale (configure and tenant, then submit again),
---   4 full: 'function' or 'lane', ms until there may be room, 5 switched off (cap 0), 6 would be late: by how many ms,
+--   4 full: 'function' or 'lane', ms until there may be room, 5 switched off (cap 0), 6 would be late: ms it would wait,
 --   7 the tenant has moved: lane, 8 its idempotency key came with another request,
 --   9 its answer was not kept: id, 10 joined one under way, 11 answered from what is kept
 local PLACED, QUEUED, HERE, STALE_SETTINGS, FULL, OFF, LATE, MOVED, KEY_REUSED, NOT_KEPT, JOINED, REPLAYED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
@@ -30,6 +30,9 @@ end
 local here = call('HMGET', P .. 'inv', unpack(keys))
 local answers, waiting, queued = {}, false, {}
 
+-- More than this wait for no answer of another: each gets a copy of it, and the step that ends it writes them all.
+local MOST_JOINED, JOIN_AGAIN_MS = 64, 1000
+
 -- What its idempotency key stands for already; nothing when it is the first, and then which kept answer it takes the place of.
 local function known_answer(head, print)
   local entry = call('HMGET', idem_key(head), 'print', 'key', 'state', 'kind', 'answer', 'joined', 'from')
@@ -43,6 +46,8 @@ local function known_answer(head, print)
   if state == 'done' then reply(gateway, 'r', head.key, entry[4] .. id .. entry[5]); return REPLAYED end
   local me = gateway .. '|' .. head.key
   if me ~= (entry[7] or '') .. '|' .. key and not string.find(' ' .. (entry[6] or '') .. ' ', ' ' .. me .. ' ', 1, true) then
+    local _, others = string.gsub(entry[6] or '', '%S+', '')
+    if others >= MOST_JOINED then return { FULL, 'function', int(JOIN_AGAIN_MS) } end
     call('HSET', idem_key(head), 'joined', (entry[6] and entry[6] .. ' ' or '') .. me)
   end
   return JOINED
@@ -90,8 +95,7 @@ for i, item in ipairs(items) do
       local mean = v.n == 0 and 0 or v.run
       if f.s.queued + f.a.queued >= most_queued then answers[i] = { FULL, 'function', int(wait) }
       elseif sum.queuedBytes + #item.payload > most_bytes or tenant.bytes + #item.payload > most_tenant_bytes then answers[i] = { FULL, 'lane', int(wait) }
-      elseif wait > 0 and (wait > head.max_wait or wait + mean > head.deadline) then
-        answers[i] = { LATE, int(max(wait - head.max_wait, wait + mean - head.deadline)), int(wait) }
+      elseif wait > head.max_wait or wait + mean > head.deadline then answers[i] = { LATE, int(wait) }
       else
         enqueue(head, share, now, item.payload, false)
         answers[i] = QUEUED

@@ -132,14 +132,16 @@ function start(lane: LaneState, turn: Turn, { fn, flow, entry, share, worker }: 
 
 /** Starts one, of the flow with the least tag among those with one that fits. Whether to look for another. */
 function startOne(lane: LaneState, turn: Turn, most: number): boolean {
-  let looked = 0
+  let [looked, spared] = [0, 0]
   let passed: Found | undefined
-  for (const name of inOrder(lane.ready).slice(0, most)) {
+  for (const name of inOrder(lane.ready).slice(0, DEEP)) {
     const flow = lane.tenant(name.slice(2))[name.slice(0, 1) as 's' | 'a']
     let best: Found | undefined
-    for (const key of inOrder(lane.flows.get(name)).slice(0, LINES)) {
-      if (looked >= most) break
-      looked++
+    const held = !mayTake(lane, turn, flow.tenant, flow.class, '')
+    for (const key of held && flow.class === 'a' ? [] : inOrder(lane.flows.get(name)).slice(0, LINES)) {
+      if ((held ? spared : looked) >= most) break
+      if (held) spared++
+      else looked++
       const found = lookAt(lane, turn, lane.fn(key), flow)
       if (found === 'again') return true
       if (found?.worker !== undefined) {

@@ -8,6 +8,8 @@ import { beginTurn, poke } from './model-turn.ts'
 
 const [PLACED, QUEUED, HERE, STALE, FULL, OFF, LATE, MOVED, KEY_REUSED, NOT_KEPT, JOINED, REPLAYED] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] as const
 
+const MOST_JOINED = 64
+
 export interface Submitted {
   readonly head: Head
   readonly revision: number
@@ -104,8 +106,7 @@ function placeOrQueue(lane: LaneState, turn: Turn, call: SubmitCall, { head, pay
   const bytes = payload.length
   if (fn.s.queued + fn.a.queued >= call.mostQueued) return [FULL, 'function', whole(wait)]
   if ((lane.sum.queuedBytes as number) + bytes > call.mostBytes || tenant.bytes + bytes > call.mostTenantBytes) return [FULL, 'lane', whole(wait)]
-  if (wait > 0 && (wait > head.maxWaitMs || wait + mean > head.deadlineMs))
-    return [LATE, whole(Math.max(wait - head.maxWaitMs, wait + mean - head.deadlineMs)), whole(wait)]
+  if (wait > head.maxWaitMs || wait + mean > head.deadlineMs) return [LATE, whole(wait)]
   enqueue(lane, turn, head, share, lane.now, payload, false)
   return QUEUED
 }
@@ -136,7 +137,9 @@ function knownAnswer(lane: LaneState, turn: Turn, gateway: string, { head, print
   }
   const me = `${gateway}|${head.key}`
   const joined = entry.joined?.split(' ') ?? []
-  if (me !== `${entry.from}|${entry.key}` && !joined.includes(me)) entry.joined = [...joined, me].join(' ')
+  if (me === `${entry.from}|${entry.key}` || joined.includes(me)) return JOINED
+  if (joined.length >= MOST_JOINED) return [FULL, 'function', '1000']
+  entry.joined = [...joined, me].join(' ')
   return JOINED
 }
 
