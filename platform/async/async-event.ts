@@ -28,7 +28,7 @@ export interface NewAsyncEvent {
   readonly depth?: number
   /** Where the result is sent when it is over: an http: or https: URL. */
   readonly callback?: string
-  /** Id of the schedule that fired it. */
+  /** Name of the schedule that fired it. */
   readonly schedule?: string
 }
 

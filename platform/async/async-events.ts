@@ -27,6 +27,7 @@ export const CANCEL_CHANGE = 'async-cancel:'
 /** Nobody knows when a dead letter is redriven or a function gets well. */
 const FULL_RETRY_SECONDS = 10
 const REDRIVE_BATCH = 100
+const READ_BATCH = 20
 
 interface Options {
   /** The store, with a short patience: somebody waits. */
@@ -103,12 +104,16 @@ export class AsyncEvents implements AsyncDisposable {
     return (await this.#stories.status(tenant, id)) === undefined ? 'unknown' : 'over'
   }
 
-  /** Dead letters, newest first. */
+  /** Dead letters, newest first, but for what they answered: of a whole page that may be more than anybody should hold at once. */
   async deadLetters(tenant: string, offset: number, count: number): Promise<{ total: number; letters: Story[] }> {
     await this.#stories.sweepDead(tenant, this.#now())
     const ids = await this.#stories.deadIds(tenant, offset, count)
-    const letters = await Promise.all(ids.map((id) => this.#stories.read(tenant, id)))
-    return { total: await this.#stories.deadCount(tenant), letters: letters.filter((story) => story?.status === 'dead') as Story[] }
+    const letters: Story[] = []
+    for (let at = 0; at < ids.length; at += READ_BATCH) {
+      const batch = await Promise.all(ids.slice(at, at + READ_BATCH).map((id) => this.#stories.read(tenant, id)))
+      for (const story of batch) if (story?.status === 'dead') letters.push(withoutResult(story))
+    }
+    return { total: await this.#stories.deadCount(tenant), letters }
   }
 
   /** Lets it run again, with as many retries and as much time as a new one. Whether it was there. */
@@ -167,4 +172,8 @@ export class AsyncEvents implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#queues[Symbol.asyncDispose]()
   }
+}
+
+function withoutResult({ result, ...story }: Story): Story {
+  return result === undefined ? story : { ...story, resultNote: `GET /v1/dead-letters/${story.event.id} has the result` }
 }

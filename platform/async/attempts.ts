@@ -113,6 +113,9 @@ export class Attempts {
 }
 
 function gone({ event: { name, qualifier } }: Story): EventError {
-  const what = qualifier === undefined ? `a function ${JSON.stringify(name)}` : `a version or alias ${JSON.stringify(qualifier)} of ${name}`
-  return { code: 'function_not_found', message: `There is no longer ${what}: it was removed after this event was accepted` }
+  const what = qualifier === undefined ? `function ${JSON.stringify(name)}` : `version or alias ${JSON.stringify(qualifier)} of ${name}`
+  return {
+    code: 'function_not_found',
+    message: `There is no ${what}: it was removed after this event was accepted, or onSuccess or onFailure names what never was there`,
+  }
 }

@@ -74,7 +74,8 @@ export function createDeliverCallback({ secretsKey, dialer, timeoutMs = 15_000, 
         createConnection: () => socket,
       })
       const { promise: answered, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-      outgoing.once('response', resolve).once('error', reject).end(body)
+      // One that would rather speak something else has said 101, and is told nothing.
+      outgoing.once('response', resolve).once('upgrade', resolve).once('error', reject).end(body)
       const { statusCode = 0, headers: answer } = await answered
       const retryAfterMs = parseRetryAfter(answer['retry-after'] ?? '', now())
       return { status: statusCode, ...(retryAfterMs !== undefined && { retryAfterMs }) }

@@ -75,7 +75,7 @@ async function accept(
   return undefined
 }
 
-function eventOf({ id, tenant, name, function: to, qualifier, timing, input }: Schedule, run: ScheduleRun): NewAsyncEvent {
+function eventOf({ tenant, name, function: to, qualifier, timing, input }: Schedule, run: ScheduleRun): NewAsyncEvent {
   const words = 'every' in timing ? { every: timing.every } : { cron: timing.cron }
   return {
     id: run.id,
@@ -85,6 +85,6 @@ function eventOf({ id, tenant, name, function: to, qualifier, timing, input }: S
     trigger: 'schedule',
     event: { door: 'scheduled', schedule: name, ...words, scheduledTime: run.scheduledTime },
     body: Buffer.from(input === undefined ? '' : JSON.stringify(input)),
-    schedule: id,
+    schedule: name,
   }
 }

@@ -1,5 +1,5 @@
 -- Takes an event in, unless it is here or there is no room.
--- ARGV: tenant, id, now, expires at, bytes it counts, most bytes the tenant may have, event (JSON), body,
+-- ARGV: tenant, id, now, expires at, bytes an event counts beside its own, most bytes the tenant may have, event (JSON), body,
 --       idempotency key or '', its fingerprint, for how many ms the key is kept
 -- Answers {'held'}; {'full'}; {'known', status}; {'replay', id, fingerprint} when the key was used before.
 
@@ -15,11 +15,11 @@ local status = redis.call('HGET', story, 'status')
 if status then return {'known', status} end
 
 shelf_sweep(waiting, now)
-if shelf_bytes(waiting) + tonumber(ARGV[5]) > tonumber(ARGV[6]) then return {'full'} end
-shelf_put(waiting, id, ARGV[5], expires_at)
+if shelf_bytes(waiting) + tonumber(ARGV[5]) + #ARGV[7] + #ARGV[8] > tonumber(ARGV[6]) then return {'full'} end
 redis.call('HSET', story, 'status', 'queued', 'event', ARGV[7], 'since', now, 'settled', 0, 'spent', 0, 'requeues', 0)
 redis.call('PEXPIREAT', story, expires_at)
 redis.call('SET', story .. ':body', ARGV[8], 'PXAT', expires_at)
+shelf_put(waiting, id, story_bytes(story, tonumber(ARGV[5])), expires_at)
 if key then
   redis.call('HSET', key, 'id', id, 'fingerprint', ARGV[10])
   redis.call('PEXPIRE', key, ARGV[11])

@@ -4,7 +4,6 @@ import { type WallClock, wallClock } from './wall-clock.ts'
 /** No clock change reaches further than this. */
 const REACH_MS = 4 * 3_600_000
 const WEEK_MS = 7 * 86_400_000
-const SECOND_MS = 1_000
 
 /**
  * The first time after `afterMs` that a cron pattern names in a time zone; undefined: there is none.
@@ -30,25 +29,33 @@ function nextOfPassing(fields: CronFields, clock: WallClock, afterMs: number): n
 }
 
 function nextOfShown(fields: CronFields, clock: WallClock, afterMs: number): number | undefined {
-  const hasChange = (ms: number): boolean => clock.offsetAt(ms - REACH_MS) !== clock.offsetAt(ms + REACH_MS)
-  // Before and after a change, wall times do not come in the order of their instants.
-  const from = clock.wallAt(afterMs) - (hasChange(afterMs) ? REACH_MS : 0)
-  let first: number | undefined
-  for (let wall = nextWall(fields, from); wall !== undefined; wall = nextWall(fields, wall + SECOND_MS)) {
-    const due = instantOf(clock, wall)
-    if (due > afterMs && (first === undefined || due < first)) first = due
-    if (first !== undefined && (due >= first + REACH_MS || !hasChange(first))) return first
-  }
-  return first
+  const change = changeNear(clock, afterMs)
+  if (change !== undefined) return nextAround(fields, clock, change, afterMs)
+  const wall = nextWall(fields, clock.wallAt(afterMs) + 1)
+  if (wall === undefined) return undefined
+  const near = wall - clock.offsetAt(wall)
+  const next = changeNear(clock, near)
+  // Until shortly before that change nothing is due, and then clocks go by the offset before it.
+  return next === undefined ? wall - clock.offsetAt(near) : nextAround(fields, clock, next, Math.max(afterMs, next - 2 * REACH_MS))
 }
 
-/** The first instant at which clocks show it; of a time that they skip, as if they had not been put forward yet. */
-function instantOf(clock: WallClock, wall: number): number {
-  const near = wall - clock.offsetAt(wall)
-  const [before, after] = [clock.offsetAt(near - REACH_MS), clock.offsetAt(near + REACH_MS)]
-  if (before === after) return wall - before
-  const [first, second] = before > after ? [wall - before, wall - after] : [wall - after, wall - before]
-  return clock.wallAt(first) === wall ? first : clock.wallAt(second) === wall ? second : wall - before
+/**
+ * Where clocks are changed, wall times do not come in the order of their instants: but those before the later of the two times
+ * that clocks show at the change go by the offset before it, the others by the one after it, and each in their order.
+ */
+function nextAround(fields: CronFields, clock: WallClock, change: number, afterMs: number): number | undefined {
+  const [before, after] = [clock.offsetAt(change - 1), clock.offsetAt(change)]
+  const turn = change + Math.max(before, after)
+  const old = nextWall(fields, afterMs + 1 + before)
+  const first = old === undefined || old >= turn ? undefined : old - before
+  const fresh = nextWall(fields, Math.max(turn, afterMs + 1 + after))
+  if (fresh === undefined || (first !== undefined && first <= fresh - after)) return first
+  // What comes long after this change is the next one's matter.
+  return fresh - after <= change + 2 * REACH_MS ? fresh - after : nextOfShown(fields, clock, change + REACH_MS)
+}
+
+function changeNear(clock: WallClock, ms: number): number | undefined {
+  return firstChange(clock, ms - REACH_MS, ms + REACH_MS)
 }
 
 /** When the offset is first another one than at `from`, up to and with `to`. */

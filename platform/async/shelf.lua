@@ -16,6 +16,13 @@ local function shelf_put(shelf, id, bytes, expires_at)
   redis.call('HINCRBY', shelf .. ':bytes', 'all', bytes)
 end
 
+-- All that is kept of an event: its head and what has come of it, its body if that is still there, and what it costs beside.
+local function story_bytes(story, overhead)
+  local sum = overhead + redis.call('STRLEN', story .. ':body')
+  for _, value in ipairs(redis.call('HVALS', story)) do sum = sum + #value end
+  return sum
+end
+
 local function shelf_bytes(shelf)
   return tonumber(redis.call('HGET', shelf .. ':bytes', 'all') or '0')
 end

@@ -14,7 +14,7 @@ export const KEEP_DEAD_MS = 14 * 24 * 3_600_000
 export const MAX_HELD_BYTES = 64 * 1024 * 1024
 /** Bytes of one tenant's events that are over, results included: beyond it the oldest are forgotten first. */
 export const MAX_OVER_BYTES = 64 * 1024 * 1024
-/** What an event counts beside its own bytes. */
+/** What an event counts beside all that is kept of it. */
 export const EVENT_OVERHEAD_BYTES = 512
 /** Attempts of which the story tells; what came before them is on the bill only. */
 export const MAX_TOLD_ATTEMPTS = 20
@@ -58,10 +58,9 @@ export class Stories {
   }
 
   async hold(event: AsyncEvent, body: Buffer, now: number, idempotency?: Idempotency): Promise<Held> {
-    const bytes = body.length + EVENT_OVERHEAD_BYTES
     const expiresAt = now + MAX_EVENT_AGE_MS + GRACE_MS
     const key = idempotency === undefined ? ['', '', KEEP_OVER_MS] : [idempotency.hash, idempotency.fingerprint, KEEP_OVER_MS]
-    const args = [event.tenant, event.id, now, expiresAt, bytes, MAX_HELD_BYTES, JSON.stringify(event), body, ...key]
+    const args = [event.tenant, event.id, now, expiresAt, EVENT_OVERHEAD_BYTES, MAX_HELD_BYTES, JSON.stringify(event), body, ...key]
     const [kind, first, second] = (await hold.run(this.#store, ...args)) as [Held['kind'], string, string]
     if (kind === 'known') return { kind, status: first as Status }
     return kind === 'replay' ? { kind, id: first, fingerprint: second } : { kind }
@@ -85,9 +84,8 @@ export class Stories {
   async turn(tenant: string, id: string, change: Turn, now: number): Promise<boolean> {
     const { from, settled, to, attempt } = change
     const fields = fieldsOf(change, now)
-    const bytes = fields.reduce((sum, text) => sum + Buffer.byteLength(text), EVENT_OVERHEAD_BYTES)
     if (attempt !== undefined && attempt.attempt > MAX_TOLD_ATTEMPTS) fields.push(`attempt:${attempt.attempt - MAX_TOLD_ATTEMPTS}`, '')
-    const args = [from.join(' '), settled ?? '', to, expiryOf(to, now), bytes, MAX_OVER_BYTES]
+    const args = [from.join(' '), settled ?? '', to, expiryOf(to, now), EVENT_OVERHEAD_BYTES, MAX_OVER_BYTES]
     return (await turn.run(this.#store, tenant, id, now, ...args, ...fields)) === 1
   }
 

@@ -22,7 +22,7 @@ export interface ControlledLane {
   undrain(workerId: string): Promise<void>
   /** Resolves when work waits that no worker has room for, or when the signal aborts. */
   nextPoke(signal: AbortSignal): Promise<void>
-  /** Ends what dead workers held; returns how much that was. */
+  /** Ends what dead workers held, and returns how much that was; and what has waited too long. */
   reap(): Promise<number>
 }
 
@@ -179,7 +179,7 @@ export class AutoscalerLoop {
       if (stop.aborted) return
       try {
         const ended = await lane.reap()
-        if (ended > 0) log.warn({ ended }, 'Ended work whose worker died or whose time was up')
+        if (ended > 0) log.warn({ ended }, 'Ended work whose worker died')
       } catch {
         // The control loop says that the lane is away.
       }

@@ -9,6 +9,7 @@ import { Problem } from '../problem.ts'
 import { reaches } from './authenticate.ts'
 import { type Caller, type GatewayEnv, hasScope, needScope } from './caller.ts'
 import { deadLetterView } from './dead-letter-view.ts'
+import { refuseUnknownQuery } from './unknown-query.ts'
 
 interface Deps {
   readonly events: AsyncEvents
@@ -49,6 +50,7 @@ export function asyncRoutes({ events, secretsKey }: Deps): Hono<GatewayEnv> {
 
   routes.get('/dead-letters', async (c) => {
     const caller = needScope(c, 'read')
+    refuseUnknownQuery(queryOf(c), ['limit', 'offset'])
     const [limit, offset] = [integer(c, 'limit', 1, MAX_LIMIT, DEFAULT_LIMIT), integer(c, 'offset', 0, 1_000_000, 0)]
     const { total, letters } = await events.deadLetters(caller.tenant, offset, limit)
     const mine = letters.filter(({ event }) => reaches(caller, caller.tenant, event.name))
@@ -64,6 +66,7 @@ export function asyncRoutes({ events, secretsKey }: Deps): Hono<GatewayEnv> {
 
   routes.post('/dead-letters/redrive', async (c) => {
     const caller = needScope(c, 'invoke')
+    refuseUnknownQuery(queryOf(c), [])
     return c.json(
       {
         redriven: await events.forAllDead(
@@ -84,6 +87,7 @@ export function asyncRoutes({ events, secretsKey }: Deps): Hono<GatewayEnv> {
 
   routes.delete('/dead-letters', async (c) => {
     const caller = needScope(c, 'invoke')
+    refuseUnknownQuery(queryOf(c), [])
     return c.json({
       purged: await events.forAllDead(
         caller.tenant,
@@ -144,6 +148,10 @@ function noSuchDeadLetter(id: string): Problem {
     code: 'dead_letter_not_found',
     detail: `Cannot find a dead letter ${id} here: the invocation is not in the dead-letter list. GET /v1/invocations/${id} tells what it is doing`,
   })
+}
+
+function queryOf(c: Context<GatewayEnv>): URLSearchParams {
+  return new URL(c.req.url).searchParams
 }
 
 function integer(c: Context<GatewayEnv>, field: string, min: number, max: number, fallback: number): number {

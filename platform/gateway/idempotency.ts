@@ -36,10 +36,11 @@ export interface AskedFor {
   readonly body: Buffer
 }
 
-const COUNTED_HEADERS: ReadonlySet<string> = new Set(['authorization', 'content-type', 'cookie'])
+/** What a body means, and whatever a function may know its user by: many take a header of their own for that. */
+const COUNTED_HEADER = /^content-type$|auth|cookie|token|secret|session|credential|password|api-?key/
 
 export function idempotencyOf(key: string, { tenant, name, door, method, path, qualifier = '', headers, body }: AskedFor): Idempotency {
-  const counted = headers.filter(([header]) => COUNTED_HEADERS.has(header))
+  const counted = headers.filter(([header]) => COUNTED_HEADER.test(header))
   return {
     hash: shortHash(JSON.stringify([tenant, name, key])),
     fingerprint: shortHash(JSON.stringify([door, method, path, qualifier, counted]), body),

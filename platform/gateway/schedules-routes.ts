@@ -30,11 +30,15 @@ export function createSchedulesRoutes({ schedules, functions, now }: SchedulesRo
     const caller = needScope(c, 'deploy')
     const { name, ...body } = await readJsonObject(c.req.raw)
     if (!isName(name)) throw invalid(new ScheduleError('name', NAME_RULE, name))
-    const settings = parsed(body, parseSchedule)
+    const settings = parsed(body, parseSchedule, ['name'])
     await needFunction(caller, settings)
     const created = await schedules.create(caller.tenant, name, settings)
     if (created === 'exists')
-      throw new Problem({ status: 409, code: 'schedule_exists', detail: `Cannot make schedule "${name}": there is one of this name` })
+      throw new Problem({
+        status: 409,
+        code: 'schedule_exists',
+        detail: `Cannot make schedule "${name}": there is one of this name. PATCH /v1/schedules/${name} changes it`,
+      })
     if (created === 'full') throw full(name)
     return c.json(scheduleView(created, noRunsYet(created.id), now()), 201)
   })
@@ -102,10 +106,16 @@ export function createSchedulesRoutes({ schedules, functions, now }: SchedulesRo
   return routes
 }
 
-function parsed(body: Record<string, unknown>, parse: (body: Record<string, unknown>) => ScheduleSettings): ScheduleSettings {
+/** `beside`: what else may be in the body that `body` is the rest of. */
+function parsed(
+  body: Record<string, unknown>,
+  parse: (body: Record<string, unknown>) => ScheduleSettings,
+  beside: readonly string[] = [],
+): ScheduleSettings {
   const unknown = unknownField(body)
   if (unknown !== undefined) {
-    const { field, allowed } = unknown
+    const { field } = unknown
+    const allowed = [...beside, ...unknown.allowed]
     const detail = `Cannot read the body: no such field ${JSON.stringify(field)}, allowed are ${allowed.join(', ')}`
     throw new Problem({ status: 400, code: 'field_unknown', detail, extra: { field, allowed } })
   }
@@ -116,8 +126,8 @@ function parsed(body: Record<string, unknown>, parse: (body: Record<string, unkn
   }
 }
 
-function invalid({ message, field }: ScheduleError): Problem {
-  return new Problem({ status: 400, code: 'field_invalid', detail: message, extra: { field } })
+function invalid({ message, field, allowed }: ScheduleError): Problem {
+  return new Problem({ status: 400, code: 'field_invalid', detail: message, extra: { field, allowed } })
 }
 
 function noSuchSchedule(name: string): Problem {

@@ -34,7 +34,12 @@ export function createTenantsRoutes({ tenants, keys, lanes, mover, now = Date.no
       ...(weight !== undefined && { weight: asWeight(weight) }),
       ...(lane !== undefined && { lane: asLane(lane, lanes) }),
     })
-    if (!tenant) throw new Problem({ status: 409, code: 'tenant_exists', detail: `Cannot make tenant "${name}": there is one of this name` })
+    if (!tenant)
+      throw new Problem({
+        status: 409,
+        code: 'tenant_exists',
+        detail: `Cannot make tenant "${name}": there is one of this name. PATCH /v1/tenants/${name} changes it`,
+      })
     return c.json(tenantView(tenant), 201)
   })
 
@@ -181,5 +186,10 @@ function refuseOthers(others: Record<string, unknown>, allowed: readonly string[
 function invalid(field: string, wanted: string, value: unknown): Problem {
   const text = JSON.stringify(value) ?? 'nothing'
   const got = text.length > 80 ? `${text.slice(0, 80)}…` : text
-  return new Problem({ status: 400, code: 'field_invalid', detail: `Cannot read ${field}: wanted ${wanted}, got ${got}`, extra: { field } })
+  return new Problem({
+    status: 400,
+    code: 'field_invalid',
+    detail: `Cannot read ${field}: wanted ${wanted}, got ${got}`,
+    extra: { field, allowed: wanted },
+  })
 }

@@ -4,6 +4,7 @@ import { OUTCOME_KINDS } from '../billing/parse-usage-record.ts'
 import { type Cursor, GROUPINGS, MAX_RECORD_LIMIT, parseCursor, RECORD_FORMATS, type RecordsQuery, type TotalsQuery } from '../billing/usage-query.ts'
 import { Problem } from '../problem.ts'
 import type { Caller } from './caller.ts'
+import { refuseUnknownQuery } from './unknown-query.ts'
 
 const DAY_MS = 86_400_000
 /** `from` when it is not given. */
@@ -14,13 +15,13 @@ const MAX_EPOCH_MS = 8_640_000_000_000_000
 
 /** GET /v1/usage: from, to, groupBy (default function). */
 export function readTotalsQuery(params: URLSearchParams, caller: Caller, now: number): TotalsQuery {
-  refuseUnknown(params, ['from', 'to', 'groupBy'])
+  refuseUnknownQuery(params, ['from', 'to', 'groupBy'])
   return { ...whose(caller), ...readSpan(params, lastDays(now)), groupBy: oneOf(params, 'groupBy', GROUPINGS) ?? 'function' }
 }
 
 /** GET /v1/usage/records: from, to, function, version, outcome, id, limit (default 10 000), cursor, format (default ndjson). */
 export function readRecordsQuery(params: URLSearchParams, caller: Caller, now: number): RecordsQuery {
-  refuseUnknown(params, ['from', 'to', 'function', 'version', 'outcome', 'id', 'limit', 'cursor', 'format'])
+  refuseUnknownQuery(params, ['from', 'to', 'function', 'version', 'outcome', 'id', 'limit', 'cursor', 'format'])
   const id = checked(params, 'id', (text) => (isInvocationId(text) ? text : undefined), 'an invocation id (a UUID)')
   const name = checked(params, 'function', (text) => (isName(text) ? text : undefined), NAME_RULE)
   const version = integer(params, 'version', 1, 2 ** 31)
@@ -83,19 +84,6 @@ function checked<T>(params: URLSearchParams, field: string, parse: (text: string
   const value = given.length === 1 ? parse(given[0] as string) : undefined
   if (value === undefined) throw refusal(field, given.join('&'), allowed)
   return value
-}
-
-function refuseUnknown(params: URLSearchParams, known: readonly string[]): void {
-  for (const field of params.keys()) {
-    if (!known.includes(field)) {
-      throw new Problem({
-        status: 400,
-        code: 'bad_query',
-        detail: `Cannot read the query: it has no ${JSON.stringify(field)}, allowed are ${known.join(', ')}`,
-        extra: { field, allowed: known.join(', ') },
-      })
-    }
-  }
 }
 
 function refusal(field: string, value: string | null, allowed: string): Problem {

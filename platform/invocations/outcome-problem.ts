@@ -36,7 +36,7 @@ export function refusalProblem({ reason, scope, retryAfterMs = 1_000, predictedW
       return {
         status: 503,
         code: 'deadline_cannot_be_met',
-        detail: `Cannot answer for ${function_} in time: it would wait for a worker ${predictedWaitMs === undefined ? '' : `for some ${Math.ceil(predictedWaitMs)} ms, `}longer than its deadline or than any call waits (${MAX_QUEUE_WAIT_MS} ms). Nothing was accepted. Try again after the time in Retry-After`,
+        detail: `Cannot answer for ${function_} in time: it would wait ${predictedWaitMs === undefined ? 'too long' : `for some ${Math.ceil(predictedWaitMs)} ms`}, which is more than any call waits (${MAX_QUEUE_WAIT_MS} ms), or leaves too little of its deadline for the time that the function usually takes. Nothing was accepted. Try again after the time in Retry-After`,
         retryAfterSeconds,
         ...waits,
       }
@@ -96,7 +96,7 @@ export function outcomeProblem(outcome: Exclude<Outcome, { kind: 'returned' }>, 
       return {
         status: 503,
         code: 'expired',
-        detail: `${function_} was not started: no worker was free for it in time. Nothing ran and nothing is billed`,
+        detail: `${function_} was not started: its turn in the queue did not come in time. Nothing ran and nothing is billed`,
         retryAfterSeconds: 1,
       }
     case 'lost':

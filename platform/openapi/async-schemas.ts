@@ -48,7 +48,7 @@ const INVOCATION = object(
     qualifier: orNull(text('The version or alias that was asked for; `null`: `live`.')),
     version: orNull(integer('The version of its last attempt.')),
     trigger: text('What caused it.', { enum: ['async', 'schedule'] }),
-    schedule: text('The schedule that caused it.'),
+    schedule: text('The name of the schedule that caused it.'),
     status: text(
       '`queued`: waits for its first or next attempt. `running`. `succeeded`. `dead`: failed for good, and lies among the dead letters. `failed`: was purged from there. `cancelled`.',
       { enum: STATUSES },

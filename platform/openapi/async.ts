@@ -82,7 +82,7 @@ const CANCEL: Operation = v1Operation({
 const LIST_DEAD: Operation = v1Operation({
   operationId: 'listDeadLetters',
   summary: 'List the dead letters',
-  description: `Asynchronous calls that failed for good: their retries are used up, or ${MAX_EVENT_AGE_MS / HOUR_MS} hours are. Kept for ${KEEP_DEAD_MS / HOUR_MS / 24} days.`,
+  description: `Asynchronous calls that failed for good: their retries are used up, or ${MAX_EVENT_AGE_MS / HOUR_MS} hours are. Kept for ${KEEP_DEAD_MS / HOUR_MS / 24} days. What they answered is told of each by itself.`,
   scope: 'read',
   parameters: [
     { name: 'limit', in: 'query', description: 'How many.', schema: integer('A number.', { minimum: 1, maximum: 200, default: 50 }) },
@@ -128,6 +128,7 @@ const REDRIVE_ALL: Operation = v1Operation({
   summary: 'Run all dead letters again',
   scope: 'invoke',
   answers: { 202: jsonAnswer('They wait to run.', object({ redriven: integer('How many.') }), { redriven: 12 }) },
+  refusals: { 400: ['bad_query'] },
   curl: 'curl -X POST "$URL/v1/dead-letters/redrive" \\\n  -H "Authorization: Bearer $KEY"',
 })
 
@@ -147,6 +148,7 @@ const PURGE_ALL: Operation = v1Operation({
   summary: 'Give all dead letters up',
   scope: 'invoke',
   answers: { 200: jsonAnswer('They are off the list.', object({ purged: integer('How many.') }), { purged: 12 }) },
+  refusals: { 400: ['bad_query'] },
   curl: 'curl -X DELETE "$URL/v1/dead-letters" \\\n  -H "Authorization: Bearer $KEY"',
 })
 

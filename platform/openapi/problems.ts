@@ -18,7 +18,7 @@ export const PROBLEMS = {
     'A query parameter has a value it cannot have, or there is no such parameter. `field` names it, `allowed` tells what it may be.',
   ),
   body_cut: problem(400, 'The connection ended before the request body did.'),
-  field_invalid: problem(400, 'A field of the JSON body is missing or has a value it cannot have. `field` names it.'),
+  field_invalid: problem(400, 'A field of the JSON body is missing or has a value it cannot have. `field` names it, `allowed` tells what it may be.'),
   field_unknown: problem(400, 'The JSON body has a field that does not exist here. `field` names it, `allowed` lists those there are.'),
   form_invalid: problem([400, 415], 'The form cannot be read, names a module twice (400), or is multipart but no `multipart/form-data` (415).'),
   header_invalid: problem(400, 'A request header has a value it cannot have. `field` names it, `allowed` tells what it may be.'),
@@ -101,11 +101,11 @@ export const PROBLEMS = {
 
   deadline_cannot_be_met: problem(
     503,
-    'The wait for a worker would be longer than the call’s deadline, or than any call waits. It is refused at once, while there is time to go elsewhere: nothing was accepted. `predictedWaitMs` tells how long it would have been.',
+    'The wait would be longer than any call waits, or it and the time that the function usually takes longer than the call’s deadline. It is refused at once, while there is time to go elsewhere: nothing was accepted. `predictedWaitMs` tells how long it would have been.',
   ),
   deploy_expired: problem(503, 'The deploy took too long, or the code it stands on was removed meanwhile. Try again.'),
   events_full: problem(503, 'Too many bytes of the tenant’s asynchronous events wait, run or lie among the dead letters. Nothing was accepted.'),
-  expired: problem(503, 'No worker was free in time. Nothing ran, nothing is billed.'),
+  expired: problem(503, 'Its turn in the queue did not come in time. Nothing ran, nothing is billed.'),
   lane_unreachable: problem(503, 'The queue cannot be reached. Nothing was accepted, so it is safe to try again.'),
   ledger_unavailable: problem(503, 'The ledger does not answer. No record is lost; calls and deploys go on.'),
   lost: problem(503, 'The worker failed while it had the call. `started` tells whether it may have run in part; nothing is billed.'),

@@ -17,7 +17,7 @@ export const PARAMETERS: Readonly<Record<string, Parameter>> = {
     name: 'Isolane-Deadline-Ms',
     in: 'header',
     description:
-      'How long the caller waits for the whole answer, from now. A call that would wait longer than that for a worker is refused at once with `deadline_cannot_be_met`; one that runs is ended by then, and sees it in `ctx.deadline`; functions it calls have what is left. It makes a `timeoutMs` shorter, never longer.',
+      'How long the caller waits for the whole answer, from now. A call whose wait and the time that its function usually takes are longer than that is refused at once with `deadline_cannot_be_met`; one that runs is ended by then, and sees it in `ctx.deadline`; functions it calls have what is left. It makes a `timeoutMs` shorter, never longer.',
     schema: integer('Milliseconds.', { minimum: 1, maximum: MAX_QUEUE_WAIT_MS + MAX_TIMEOUT_MS }),
     example: 2_000,
   },
@@ -33,7 +33,7 @@ export const PARAMETERS: Readonly<Record<string, Parameter>> = {
     name: 'Prefer',
     in: 'header',
     description:
-      '`respond-async`: nobody waits (RFC 7240). The answer is 202 when the event is on disk, and `GET /v1/invocations/{id}` tells what becomes of it. At a function’s URL it takes a key with the scope `invoke`; without one it is passed over. `Isolane-Deadline-Ms` then means nothing, and an `Idempotency-Key` given again gives the same id.',
+      '`respond-async`: nobody waits (RFC 7240). The answer is 202 when the event is on disk, and `GET /v1/invocations/{id}` tells what becomes of it. At a function’s URL it takes a key with the scope `invoke`; without one it is passed over. `Isolane-Deadline-Ms` then means nothing, and an `Idempotency-Key` given again gives the same id; without this header the key is another one.',
     schema: text('A list of preferences.'),
     example: 'respond-async',
   },

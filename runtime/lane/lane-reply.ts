@@ -35,16 +35,19 @@ export interface Refusal {
 export type SubmitAnswer = number | [code: number, ...details: string[]]
 
 const STALE_SETTINGS = 3
+const AGAIN = 12
 /** Placed, queued, here already, joined, answered from what is kept: a reply comes. */
 const ACCEPTED: ReadonlySet<number> = new Set([0, 1, 2, 10, 11])
 
-/** `stale`: the lane wants newer settings first. */
-export function readSubmitAnswer(answer: SubmitAnswer | undefined): 'accepted' | 'stale' | Refusal {
+/** `stale`: the lane wants newer settings first. `again`: there was too much beside it for one call. */
+export function readSubmitAnswer(answer: SubmitAnswer | undefined): 'accepted' | 'stale' | 'again' | Refusal {
   const [code = -1, ...details] = Array.isArray(answer) ? answer : [answer]
   if (ACCEPTED.has(code)) return 'accepted'
   switch (code) {
     case STALE_SETTINGS:
       return 'stale'
+    case AGAIN:
+      return 'again'
     case 4:
       return { kind: 'refused', reason: 'full', scope: details[0] === 'function' ? 'function' : 'lane', retryAfterMs: Number(details[1]) }
     case 5:

@@ -124,10 +124,10 @@ export class LaneView {
     await runVerb(this.#redis, this.#prefix, 'drain', [workerId, 'r'])
   }
 
-  /** Ends leases of dead workers and waits that took too long; returns how many. */
+  /** Ends waits that took too long, and leases of dead workers; returns how many of these. */
   async reap(): Promise<number> {
-    const [lost, expired] = (await runVerb(this.#redis, this.#prefix, 'reap', [])) as [number, number, number]
-    return lost + expired
+    const [lost] = (await runVerb(this.#redis, this.#prefix, 'reap', [])) as [number, number, number]
+    return lost
   }
 
   async configure(functionKey: string, revision: number, maxConcurrency: number): Promise<void> {

@@ -177,6 +177,7 @@ export class Submitter {
     items.forEach((item, i) => {
       const meaning = readSubmitAnswer(answers[i])
       if (meaning === 'stale') stale.push(item)
+      else if (meaning === 'again') this.#batch.add(item)
       else if (meaning !== 'accepted') this.#finish(item, meaning)
     })
     if (stale.length > 0) await this.#configureAndSend(stale)

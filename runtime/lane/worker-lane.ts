@@ -81,6 +81,16 @@ const ABORT = 'abort|'
 const BEAT_MS = 250
 /** After a connection broke. */
 const LOOK_AGAIN_MS = 10
+const AWAY_MS = 2_000
+
+/** What was to be asked of the lane could not be: nobody's fault in here. */
+export class LaneAway extends Error {
+  override readonly name = 'LaneAway'
+
+  constructor() {
+    super('the lane could not be reached')
+  }
+}
 /** Of the settlements that are said again at once: a script call is everybody's latency. */
 const MAX_RECONCILE_BYTES = 256 * 1024
 /** After this long without a good beat the lane may be about to give this worker's work away: enter no isolate. */
@@ -140,16 +150,20 @@ export class WorkerLane {
     return performance.now() - this.#lastGoodBeat < FRESH_MS
   }
 
-  /** Where a gateway takes data connections; undefined when it is not there (any more). Waits for a lane that is away: no run need fail for that. */
+  /**
+   * Where a gateway takes data connections; undefined when it is not there (any more). Waits a little for a lane that is away.
+   *
+   * @throws LaneAway when it is for longer
+   */
   async dataAddress(gatewayId: string): Promise<DataAddress | undefined> {
+    const givesUpAt = performance.now() + AWAY_MS
     for (;;) {
-      await connected(this.#redis)
       try {
         const text = await this.#redis.get(dataAddressKey(this.#prefix, gatewayId))
         return text === null ? undefined : parseDataAddress(JSON.parse(text))
       } catch (error) {
         if (!isConnectionError(error) || this.#closed) throw error
-        // The status changes a moment after the command fails.
+        if (performance.now() > givesUpAt) throw new LaneAway()
         await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
       }
     }

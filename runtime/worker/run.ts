@@ -9,7 +9,7 @@ import { lazySource } from '../host/node-pipes.ts'
 import type { HostOperation, HostSpending } from '../host/operation.ts'
 import { Pipes } from '../host/pipes.ts'
 import type { TenantBytes } from '../host/tenant-bytes.ts'
-import type { Claim } from '../lane/worker-lane.ts'
+import { type Claim, LaneAway } from '../lane/worker-lane.ts'
 import type { GuestMessage, SliceOwner, SliceReport } from './cell-process.ts'
 import { GuestTimers } from './guest-timers.ts'
 import type { SliceUse } from './kill-clock.ts'
@@ -316,8 +316,18 @@ export class Run {
   #replyBeside(head: Buffer, body: Buffer, goesOn: number): void {
     const { gateway, id, attempt } = this.invocation
     const dataHead = { open: (goesOn & ReplyGoesOn.open) !== 0, start: this.#start === 'cold' ? ('cold' as const) : ('warm' as const) }
-    const rest = this.#reply.begin(() => this.#host.data.openReply(gateway, `${id}/${attempt}`, dataHead, head), body, goesOn)
+    const rest = this.#reply.begin(() => this.#reached(this.#host.data.openReply(gateway, `${id}/${attempt}`, dataHead, head)), body, goesOn)
     if (rest !== undefined) this.#hostCalls().pipes.addSink(OWN_PIPE, rest)
+  }
+
+  /** Its gateway; where that cannot even be looked up, the function is not to hear of it as if its caller had left. */
+  async #reached<T>(opening: Promise<T>): Promise<T> {
+    try {
+      return await opening
+    } catch (error) {
+      if (error instanceof LaneAway) this.#finish({ kind: 'lost', reason: `its bytes had to be passed on while ${error.message}`, started: 'maybe' })
+      throw error
+    }
   }
 
   /** Nobody waits for it from now on; what `waitUntil` holds has a clock of its own. */
@@ -334,7 +344,7 @@ export class Run {
     pipes.addSource(
       OWN_PIPE,
       lazySource(
-        (signal) => this.#host.data.openRequest(invocation.gateway, `${invocation.id}/${invocation.attempt}`, signal),
+        (signal) => this.#reached(this.#host.data.openRequest(invocation.gateway, `${invocation.id}/${invocation.attempt}`, signal)),
         'Cannot read the request: the caller has left before its end',
       ),
     )

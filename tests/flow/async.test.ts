@@ -145,6 +145,16 @@ describe('a function that fails', () => {
     expect((await world.call(`/v1/dead-letters/${id}`)).status).toBe(404)
   })
 
+  test('answers that are large are not in the list of dead letters: each has its own', async () => {
+    const { name } = await world.functionThat([answers(503, [], 'x'.repeat(60_000))], { settings: { retries: 0 }, style: 'fetch' })
+    const id = await world.send(name)
+    await world.until(id, 'dead')
+    const { deadLetters } = await world.json<{ deadLetters: EventView[] }>('/v1/dead-letters?limit=200')
+    expect(deadLetters.find((letter) => letter.id === id)).toMatchObject({ resultNote: `GET /v1/dead-letters/${id} has the result` })
+    expect(JSON.stringify(deadLetters).length).toBeLessThan(60_000)
+    expect(await world.json(`/v1/dead-letters/${id}`)).toMatchObject({ result: { status: 503, body: 'x'.repeat(60_000) } })
+  })
+
   test('is purged from the dead letters: its outcome stays, its event goes', async () => {
     const { name } = await world.functionThat([throws], { settings: { retries: 0 } })
     const id = await world.send(name)
@@ -152,6 +162,20 @@ describe('a function that fails', () => {
     expect((await world.call(`/v1/dead-letters/${id}`, { method: 'DELETE' })).status).toBe(204)
     expect((await world.until(id, 'failed')).error).toMatchObject({ code: 'function_threw' })
     expect((await world.call(`/v1/dead-letters/${id}/redrive`, { method: 'POST' })).status).toBe(404)
+  })
+
+  test('is neither redriven nor purged by a request for all that was meant for some', async () => {
+    const { name } = await world.functionThat([throws], { settings: { retries: 0 } })
+    const id = await world.send(name)
+    await world.until(id, 'dead')
+    for (const [method, path] of [
+      ['DELETE', '/v1/dead-letters'],
+      ['POST', '/v1/dead-letters/redrive'],
+    ] as const) {
+      const answer = await world.call(`${path}?function=other`, { method })
+      expect([answer.status, await answer.json()]).toMatchObject([400, { code: 'bad_query', field: 'function' }])
+    }
+    await world.until(id, 'dead')
   })
 
   test('is redriven and purged with all others at once', async () => {

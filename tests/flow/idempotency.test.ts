@@ -125,6 +125,27 @@ describe('requests with the same Idempotency-Key', () => {
     expect(runs).toHaveLength(1)
   })
 
+  test('are all answered, however many ask for a large answer at once', async () => {
+    const large = 'x'.repeat(60_000)
+    const { name, runs } = await deployed((run) => run.settle({ kind: 'returned' }, OK, large))
+    await send(name, 'k-1').then(told)
+    const all = await Promise.all(Array.from({ length: 40 }, () => send(name, 'k-1').then(told)))
+    expect(all.filter(({ status, body, replayed }) => status === 201 && body === large && replayed === 'true')).toHaveLength(40)
+    expect(runs).toHaveLength(1)
+  })
+
+  test('beyond those who may wait for the one that runs are told when to come again', async () => {
+    const { name, runs, begun } = await deployed(() => {})
+    const answers = Array.from({ length: 65 }, () => send(name, 'k-1').then(told))
+    const run = await begun
+    await joined(name, 64)
+    const late = await send(name, 'k-1')
+    expect([late.status, late.headers.get('retry-after'), ((await late.json()) as { code: string }).code]).toEqual([429, '1', 'queue_full'])
+    run.settle({ kind: 'returned' }, OK, 'order 1')
+    expect((await Promise.all(answers)).map(({ body }) => body)).toEqual(answers.map(() => 'order 1'))
+    expect(runs).toHaveLength(1)
+  })
+
   test('to two functions have nothing to do with each other', async () => {
     const [one, two] = [await deployed((run) => run.settle({ kind: 'returned' }, OK)), await deployed((run) => run.settle({ kind: 'returned' }, OK))]
     expect([(await send(one.name, 'k-5')).status, (await send(two.name, 'k-5')).status]).toEqual([201, 201])

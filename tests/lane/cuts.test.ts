@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { LaneReply } from '../../runtime/lane/lane-reply.ts'
 import { LaneView } from '../../runtime/lane/lane-view.ts'
 import { Submitter } from '../../runtime/lane/submitter.ts'
+import { LaneAway } from '../../runtime/lane/worker-lane.ts'
 import { startRedis, type TestRedis } from '../redis-server.ts'
 import { keyOf, LaneDriver, PREFIX } from './lane-driver.ts'
 import { StandInWorker, submission } from './stand-in-worker.ts'
@@ -218,6 +219,15 @@ describe('a submitter', () => {
     await own.stop()
     await submitter.close()
     expect(['refused', 'verdict']).toContain((await waiting).kind)
+  })
+
+  test('waits for a lane that is away for a moment to say where a gateway is, and not for ever', async () => {
+    await using own = await startRedis()
+    const worker = new StandInWorker(own.url, 'w1')
+    cleanup.defer(() => worker.lane.leave())
+    await worker.lane.join()
+    await own.stop()
+    await expect(worker.lane.dataAddress('g')).rejects.toThrow(LaneAway)
   })
 
   test('outlives an answer it cannot read', async () => {

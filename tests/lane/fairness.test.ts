@@ -77,6 +77,21 @@ describe('between tenants', () => {
     expect([first, ...(await runs(6))]).toEqual(keys(1, 11, 12, 13, 14, 15, 2))
   })
 
+  test('a nested call is charged for the CPU it used, though it books none', async () => {
+    await betaToo()
+    await lane.pass(0)
+    await lane.join('w', 1_024)
+    await lane.submit({ n: 1, trigger: 'invoke' })
+    await lane.pass(400)
+    await lane.beat('w')
+    await lane.settle('w', keys(1), { cpuMs: 390 })
+    await lane.drain('w')
+    await lane.submit({ n: 2 }, { n: 11, fn: BETA })
+    const [first] = await lane.ready()
+    expect(first).toBe('s:beta')
+    expect(Number(await lane.redis.zscore(`${PREFIX}ready`, 's:acme'))).toBeGreaterThan(380)
+  })
+
   test('what ran shorter gets the rest back', async () => {
     await oneAtATime()
     await lane.submit(...items(1, 4), ...items(11, 4, { fn: BETA }))
@@ -192,6 +207,23 @@ describe('at most three quarters of the lane for one tenant', () => {
     await lane.pass(1)
     await lane.beat('w', { capacityMb: 1_000 })
     expect(await lane.sum('inFlight')).toBe(10)
+  })
+
+  test('who has all he may hides nobody behind what he has waiting', async () => {
+    await betaToo()
+    await lane.pass(0)
+    await lane.join('w', 256)
+    for (let i = 0; i < 8; i++) await lane.configure(`acme/f${i}`, 1, 100)
+    const each = (from: number, trigger: Item['trigger'] = 'http') => items(from, 8, { trigger }).map((item, i) => ({ ...item, fn: `acme/f${i}` }))
+    await lane.submit({ n: 99, fn: BETA })
+    await lane.settle('w', keys(99))
+    await lane.submit(...items(1, 3))
+    await lane.submit(...each(10), ...each(20, 'async'))
+    expect(await lane.submit({ n: 91, fn: BETA }, { n: 92, fn: BETA })).toEqual(['placed', 'queued'])
+    await lane.pass(20)
+    // No beat, which looks deeper than what everybody waits for.
+    await lane.settle('w', keys(91))
+    expect(await lane.leases('w')).toContain(keyOf(92))
   })
 
   test('but a function that another waits for is let in, on its share of CPU', async () => {

@@ -52,6 +52,18 @@ describe('while one with the same key is under way', () => {
     expect(await lane.replies()).toHaveLength(1)
   })
 
+  test('64 wait for it; who comes after them is told to come again, and those who wait may say it twice', async () => {
+    await lane.join('w')
+    await lane.submit({ n: 1, ...KEY })
+    const others = Array.from({ length: 64 }, (_, i) => ({ n: 10 + i, ...KEY }))
+    expect(new Set(await lane.submit(...others))).toEqual(new Set(['joined']))
+    expect(await lane.submitInFull([{ n: 99, ...KEY }])).toEqual([['full', 'function', '1000']])
+    expect(await lane.submitAgain({ n: 10, ...KEY }, { n: 1, ...KEY })).toEqual(['joined', 'joined'])
+    await lane.settle('w', [keyOf(1)])
+    expect(await lane.replays()).toHaveLength(64)
+    expect(await lane.submit({ n: 99, ...KEY })).toEqual(['replayed'])
+  })
+
   test('it is remembered for as long as it may run, and a minute', async () => {
     await lane.submit({ n: 1, deadlineMs: 5_000, ...KEY })
     const ttl = await lane.redis.pttl(`${PREFIX}idem:${HELLO}:k`)
@@ -192,6 +204,18 @@ describe('what was lost', () => {
   })
 })
 
+test('kept answers come 256 KiB at a time, one at least: for the rest it is to be said again', async () => {
+  await lane.join('w')
+  await lane.submit({ n: 1, ...KEY })
+  await lane.settle('w', [keyOf(1)], { frame: 'x'.repeat(100_000) })
+  const five = [2, 3, 4, 5, 6].map((n) => ({ n, ...KEY }))
+  expect(await lane.submit(...five)).toEqual(['replayed', 'replayed', 'again', 'again', 'again'])
+  expect(await lane.submit(...five.slice(2))).toEqual(['replayed', 'replayed', 'again'])
+  await lane.submit({ n: 11, idem: 'large', print: 'p' })
+  await lane.settle('w', [keyOf(11)], { frame: 'x'.repeat(300_000) })
+  expect(await lane.submit({ n: 12, idem: 'large', print: 'p' })).toEqual(['replayed'])
+})
+
 describe('kept answers of a tenant', () => {
   const BIG = 'x'.repeat(4_000_000)
 
@@ -221,6 +245,17 @@ describe('kept answers of a tenant', () => {
       await lane.redis.del(`${PREFIX}idem:${HELLO}:k`)
     }
     expect(await lane.tenantState('acme')).toMatchObject({ kept: 304 })
+  })
+
+  test('weigh nothing any more once all have gone by themselves', async () => {
+    await lane.join('w')
+    await lane.submit({ n: 1, idem: 'gone', print: 'p' })
+    await lane.settle('w', [keyOf(1)], { frame: 'long ago' })
+    // As Redis does after a day without another one.
+    await lane.redis.del(`${PREFIX}idem:${HELLO}:gone`, `${PREFIX}kept:acme`)
+    await lane.submit({ n: 2, ...KEY })
+    await lane.settle('w', [keyOf(2)], { frame: 'now' })
+    expect(await lane.tenantState('acme')).toMatchObject({ kept: 303 })
   })
 
   for (const beside of [true, false]) {

@@ -19,6 +19,7 @@ export const ANSWERS = [
   'answer not kept',
   'joined',
   'replayed',
+  'again',
 ] as const
 const CANCEL_ANSWERS = ['not here', 'removed', 'running'] as const
 export type Answer = (typeof ANSWERS)[number]

@@ -32,6 +32,8 @@ local function keep(head, bytes)
   local tenant = load_tenant(match(head.fn, '^[^/]*'))
   changed_tenants[tenant.name] = tenant
   local kept = P .. 'kept:' .. tenant.name
+  -- After a day without any it has gone by itself.
+  if call('EXISTS', kept) == 0 then tenant.kept = 0 end
   for _, member in ipairs(call('ZRANGEBYSCORE', kept, '-inf', int(now), 'LIMIT', 0, 10)) do drop_kept(tenant, member) end
   local new = call('ZADD', kept, int(now + KEPT_MS), kept_member(head, bytes))
   call('PEXPIRE', kept, KEPT_MS + 60000)

@@ -7,8 +7,9 @@
 --   0 placed, 1 queued, 2 already here, 3 settings are stale (configure and tenant, then submit again),
 --   4 full: 'function' or 'lane', ms until there may be room, 5 switched off (cap 0), 6 would be late: ms it would wait,
 --   7 the tenant has moved: lane, 8 its idempotency key came with another request,
---   9 its answer was not kept: id, 10 joined one under way, 11 answered from what is kept
-local PLACED, QUEUED, HERE, STALE_SETTINGS, FULL, OFF, LATE, MOVED, KEY_REUSED, NOT_KEPT, JOINED, REPLAYED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+--   9 its answer was not kept: id, 10 joined one under way, 11 answered from what is kept,
+--   12 its answer is kept, but is too much for this call beside those before it: submit again
+local PLACED, QUEUED, HERE, STALE_SETTINGS, FULL, OFF, LATE, MOVED, KEY_REUSED, NOT_KEPT, JOINED, REPLAYED, AGAIN = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 local gateway, last_read, most_queued, most_bytes, most_tenant_bytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 if last_read ~= '' then call('XTRIM', P .. 'replies:' .. gateway, 'MINID', last_read) end
 
@@ -32,23 +33,35 @@ local answers, waiting, queued = {}, false, {}
 
 -- More than this wait for no answer of another: each gets a copy of it, and the step that ends it writes them all.
 local MOST_JOINED, JOIN_AGAIN_MS = 64, 1000
+-- Answers copied in one call: 128 of the largest would hold everybody up for a tenth of a second.
+local MOST_REPLAYED_BYTES = 262144
+local replayed_bytes = 0
 
 -- What its idempotency key stands for already; nothing when it is the first, and then which kept answer it takes the place of.
 local function known_answer(head, print)
-  local entry = call('HMGET', idem_key(head), 'print', 'key', 'state', 'kind', 'answer', 'joined', 'from')
+  local entry = call('HMGET', idem_key(head), 'print', 'key', 'state', 'joined', 'from')
   local was, key, state = entry[1], entry[2], entry[3]
   if not was then return end
   if was ~= print then return KEY_REUSED end
   local id, attempt = match(key, '^(.-)/(%d+)$')
   -- A repeat of what was lost.
-  if id == head.id and tonumber(attempt) < tonumber(head.attempt) and state ~= 'run' then return nil, kept_member(head, #(entry[5] or '')) end
+  if id == head.id and tonumber(attempt) < tonumber(head.attempt) and state ~= 'run' then
+    return nil, kept_member(head, call('HSTRLEN', idem_key(head), 'answer'))
+  end
   if state == 'large' then return { NOT_KEPT, id } end
-  if state == 'done' then reply(gateway, 'r', head.key, entry[4] .. id .. entry[5]); return REPLAYED end
+  if state == 'done' then
+    local bytes = call('HSTRLEN', idem_key(head), 'answer')
+    if replayed_bytes > 0 and replayed_bytes + bytes > MOST_REPLAYED_BYTES then return AGAIN end
+    replayed_bytes = replayed_bytes + bytes
+    local kept = call('HMGET', idem_key(head), 'kind', 'answer')
+    reply(gateway, 'r', head.key, kept[1] .. id .. kept[2])
+    return REPLAYED
+  end
   local me = gateway .. '|' .. head.key
-  if me ~= (entry[7] or '') .. '|' .. key and not string.find(' ' .. (entry[6] or '') .. ' ', ' ' .. me .. ' ', 1, true) then
-    local _, others = string.gsub(entry[6] or '', '%S+', '')
+  if me ~= (entry[5] or '') .. '|' .. key and not string.find(' ' .. (entry[4] or '') .. ' ', ' ' .. me .. ' ', 1, true) then
+    local _, others = string.gsub(entry[4] or '', '%S+', '')
     if others >= MOST_JOINED then return { FULL, 'function', int(JOIN_AGAIN_MS) } end
-    call('HSET', idem_key(head), 'joined', (entry[6] and entry[6] .. ' ' or '') .. me)
+    call('HSET', idem_key(head), 'joined', (entry[4] and entry[4] .. ' ' or '') .. me)
   end
   return JOINED
 end

@@ -50,7 +50,7 @@ export async function readSlowly(
   if (read !== bytes) throw new Error(`The stream of ${bytes} bytes ended after ${read}`)
 }
 
-/** Sends `bytes` as fast as they are taken; gives the answer's text. */
+/** Sends `bytes`, a multiple of 64 KiB, as fast as they are taken; gives the answer's text. */
 export async function upload({ url, key }: Door, bytes: number): Promise<string> {
   const sent = request(url, { method: 'POST', agent: false, headers: { authorization: `Bearer ${key}`, 'content-length': bytes } })
   const answered = once(sent, 'response') as Promise<[IncomingMessage]>

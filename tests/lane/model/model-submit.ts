@@ -6,9 +6,12 @@ import { choose, take } from './model-placing.ts'
 import { claim, enqueue } from './model-queue.ts'
 import { beginTurn, poke } from './model-turn.ts'
 
-const [PLACED, QUEUED, HERE, STALE, FULL, OFF, LATE, MOVED, KEY_REUSED, NOT_KEPT, JOINED, REPLAYED] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] as const
+const [PLACED, QUEUED, HERE, STALE, FULL, OFF, LATE, MOVED, KEY_REUSED, NOT_KEPT, JOINED, REPLAYED, AGAIN] = [
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+] as const
 
 const MOST_JOINED = 64
+const MOST_REPLAYED_BYTES = 262_144
 
 export interface Submitted {
   readonly head: Head
@@ -49,12 +52,13 @@ export function submit(lane: LaneState, call: SubmitCall): Said[] {
   const seen = call.again ? unreadReplies(lane, call.gateway, call.lastRead) : new Set<string>()
   const here = new Set(call.items.map(({ head }) => head.key).filter((key) => lane.inv.has(key)))
   let waiting = false
+  const replayed = { bytes: 0 }
   const queued: number[] = []
   const answers = call.items.map((item, i): Said => {
     const { head } = item
     const fn = lane.fn(head.fn)
     const tenant = lane.tenant(fn.tenant)
-    const known = head.idem !== '' && !seen.has(head.key) ? knownAnswer(lane, turn, call.gateway, item) : undefined
+    const known = head.idem !== '' && !seen.has(head.key) ? knownAnswer(lane, turn, call.gateway, item, replayed) : undefined
     if (known !== undefined && known !== 'instead') return known
     if (here.has(head.key) || seen.has(head.key)) return HERE
     if (tenant.rev < item.tenantRevision || fn.rev < item.revision) return STALE
@@ -124,7 +128,13 @@ function predictedWait(lane: LaneState, turn: Turn, head: Head, fn: Fn, flow: Fl
 }
 
 /** What its idempotency key stands for already; 'instead': what it takes the place of. */
-function knownAnswer(lane: LaneState, turn: Turn, gateway: string, { head, print }: Submitted): Said | 'instead' | undefined {
+function knownAnswer(
+  lane: LaneState,
+  turn: Turn,
+  gateway: string,
+  { head, print }: Submitted,
+  replayed: { bytes: number },
+): Said | 'instead' | undefined {
   const entry = lane.idem.get(idemName(head))
   if (entry === undefined) return undefined
   if (entry.print !== print) return KEY_REUSED
@@ -132,6 +142,9 @@ function knownAnswer(lane: LaneState, turn: Turn, gateway: string, { head, print
   if (id === head.id && Number(attempt) < head.attempt && entry.state !== 'run') return 'instead'
   if (entry.state === 'large') return [NOT_KEPT, id]
   if (entry.state === 'done') {
+    const bytes = entry.answer?.length ?? 0
+    if (replayed.bytes > 0 && replayed.bytes + bytes > MOST_REPLAYED_BYTES) return AGAIN
+    replayed.bytes += bytes
     reply(turn, gateway, 'r', head.key, `${entry.kind}${id}${entry.answer}`)
     return REPLAYED
   }

@@ -52,7 +52,13 @@ export function beat(lane: LaneState, id: string, epoch: string, lastRead: strin
 function settleLease(lane: LaneState, turn: Turn, worker: Worker, lease: Lease, { cpuMs, waitMs, runMs, mark, frame, record }: Settlement): void {
   release(lane, turn, worker.id, lease)
   const booked = Math.max(0, lane.now - lease.startedAt)
-  moveTags(lane, turn, lane.fn(lease.fn), lease.class, Math.max(booked * dominant(lane, turn, lease.mb, lease.share), cpuMs) - lease.cost)
+  moveTags(
+    lane,
+    turn,
+    lane.fn(lease.fn),
+    lease.class,
+    Math.max(booked * dominant(lane, turn, lease.mb, lease.share), Math.min(booked, cpuMs)) - lease.cost,
+  )
   if (lease.trigger !== 'deploy' && mark !== 'n') observe(loadVersion(lane, turn, lease.versionId), cpuMs, waitMs, booked)
   const { sum } = lane
   sum.settled = (sum.settled as number) + 1

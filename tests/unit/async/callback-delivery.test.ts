@@ -87,6 +87,15 @@ test('who takes long, hangs up or is not there is tried again', async () => {
   expect(await deliver('http://127.0.0.1:9')).toMatchObject({ state: { status: 'failed', error: expect.stringContaining('port 9') } })
 })
 
+test('who would rather speak another protocol has taken nothing, and nobody waits for it', async () => {
+  const server = createServer()
+  server.on('connection', (socket) =>
+    socket.once('data', () => socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n')),
+  )
+  const { state } = await deliver(`http://127.0.0.1:${await listen(server)}`)
+  expect(state).toEqual({ status: 'waiting', attempts: 1, error: 'it answered with status 101' })
+})
+
 test('an answer is read no further than its status', async () => {
   const url = await receiver((_, outgoing) => {
     outgoing.writeHead(200)

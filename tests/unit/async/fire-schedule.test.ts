@@ -87,7 +87,7 @@ describe('a due time', () => {
         trigger: 'schedule',
         event: { door: 'scheduled', schedule: 'nightly', every: '1s', scheduledTime: 1_000 },
         body: Buffer.alloc(0),
-        schedule: 'schedule-1',
+        schedule: 'nightly',
       },
     ])
     expect(world.runs).toMatchObject({ upTo: 1_000, last: { id: 'event-1000', accepted: true, at: 99 }, skipped: 0 })

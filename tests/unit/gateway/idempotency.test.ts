@@ -56,6 +56,8 @@ const OTHERS: Partial<AskedFor>[] = [
   { headers: [['content-type', 'text/plain'], ...ASKED.headers.slice(1)] },
   { headers: [...ASKED.headers.slice(0, 1), ['authorization', 'Basic YTpj']] },
   { headers: [...ASKED.headers, ['cookie', 'user=2']] },
+  { headers: [...ASKED.headers, ['x-api-key', 'k2']] },
+  { headers: [...ASKED.headers, ['x-session-token', '2']] },
   { body: Buffer.from('{"item":8}') },
   { body: Buffer.alloc(0) },
 ]
