@@ -129,6 +129,25 @@ describe('between tenants', () => {
   })
 })
 
+test('a large head that never fits keeps a worker from the others for half a minute, and no longer', async () => {
+  await betaToo()
+  await lane.pass(0)
+  const light = 'b'.repeat(16)
+  await lane.teach(light, 0, 50)
+  await lane.join('w', 1_024)
+  await lane.submit({ n: 1, deadlineMs: 900_000 })
+  await lane.submit({ n: 2, mb: 1_000, trigger: 'async', maxWaitMs: 900_000, deadlineMs: 900_000 })
+  await lane.pass(30_000)
+  await lane.beat('w')
+  for (let n = 100; n < 110; n++) {
+    await lane.submit({ n, fn: BETA, versionId: light })
+    await lane.pass(200)
+    await lane.beat('w')
+    expect(await lane.leases('w')).toContain(keyOf(n))
+    await lane.settle('w', [keyOf(n)])
+  }
+})
+
 test('inside a flow no function holds back another', async () => {
   await oneAtATime()
   await lane.submit(...items(1, 4), ...items(11, 2, { fn: 'acme/other' }))

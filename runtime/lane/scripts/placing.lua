@@ -1,7 +1,8 @@
 -- Where it runs, and what that takes.
 
 -- A head that others were passed over for, or that must not be: `worker|id/attempt|until`. That worker takes nothing else.
-local RESERVE_AFTER_MS, RESERVED_MS = 100, 1000
+-- Not for one that has waited longer than a synchronous call may: a head that never fits must not keep a worker from the others.
+local RESERVE_AFTER_MS, RESERVE_UNTIL_MS, RESERVED_MS = 100, 30000, 1000
 local reserved_worker, reserved_key
 do
   local worker, key, until_ms = match(sum.reserved, '^(.-)|(.-)|(%d+)$')

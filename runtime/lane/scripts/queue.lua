@@ -113,7 +113,7 @@ local function start_one(most)
       if found and found.worker then
         if not best or found.warm then best = found end
         if best.warm then break end
-      elseif found and not passed and now - found.accepted >= RESERVE_AFTER_MS then
+      elseif found and not passed and now - found.accepted >= RESERVE_AFTER_MS and now - found.accepted < RESERVE_UNTIL_MS then
         passed = found
       end
     end

@@ -5,6 +5,7 @@ import { dominant, expectedMs, file, fileBoth, loadVersion, mayTake, moveTags, s
 import { choose, decimal, release, reserve, take, unreserve } from './model-placing.ts'
 
 const RESERVE_AFTER_MS = 100
+const RESERVE_UNTIL_MS = 30_000
 const LINES = 8
 const SHALLOW = 16
 export const DEEP = 96
@@ -147,7 +148,8 @@ function startOne(lane: LaneState, turn: Turn, most: number): boolean {
       if (found?.worker !== undefined) {
         if (best === undefined || found.warm) best = found
         if (best.warm) break
-      } else if (found !== undefined && lane.now - found.entry.acceptedAt >= RESERVE_AFTER_MS) passed ??= found
+      } else if (found !== undefined && lane.now - found.entry.acceptedAt >= RESERVE_AFTER_MS && lane.now - found.entry.acceptedAt < RESERVE_UNTIL_MS)
+        passed ??= found
     }
     if (best !== undefined && passed !== undefined && turn.reservedWorker === undefined) {
       reserve(lane, turn, passed.entry.mb, passed.entry.key)
