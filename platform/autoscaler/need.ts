@@ -100,7 +100,7 @@ function perMs(integral: number, ms: number, gauge: number): number {
 
 /**
  * Work waits for want of capacity: no worker could take one of mean size now (an idle worker takes anything it can
- * hold), or what is left is kept for other tenants (the lane gives one no more than MOST_OF_LANE of it). Work that waits
+ * hold), or what is left is kept for other tenants (the lane gives nothing more to one that holds MOST_OF_LANE of it). Work that waits
  * beside more room waits for its own function's cap, which more workers would not help.
  */
 export function isStarved({ signals, ready }: Observation): boolean {
@@ -112,7 +112,7 @@ export function isStarved({ signals, ready }: Observation): boolean {
   const capacityMb = total(({ capacityMb }) => capacityMb)
   const capacityCpuMilli = CPU_MILLI * ready.length
   return (
-    total(({ freeMb }) => freeMb) - meanMb < (1 - MOST_OF_LANE) * capacityMb ||
-    total(({ freeCpuMilli }) => freeCpuMilli) - meanCpuMilli < (1 - MOST_OF_LANE) * capacityCpuMilli
+    total(({ freeMb }) => freeMb) <= (1 - MOST_OF_LANE) * capacityMb ||
+    total(({ freeCpuMilli }) => freeCpuMilli) <= (1 - MOST_OF_LANE) * capacityCpuMilli
   )
 }

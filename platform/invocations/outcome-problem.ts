@@ -12,10 +12,9 @@ export interface Subject {
 }
 
 /** The answer to a refusal: never accepted, never on a bill. */
-export function refusalProblem({ reason, scope, retryAfterMs = 1_000, predictedWaitMs, id }: Refusal, { tenant, name }: Subject): ProblemInit {
+export function refusalProblem({ reason, scope, retryAfterMs = 1_000, id }: Refusal, { tenant, name }: Subject): ProblemInit {
   const function_ = `${tenant}/${name}`
   const retryAfterSeconds = retryAfterMs / 1_000
-  const waits = predictedWaitMs === undefined ? {} : { extra: { predictedWaitMs: Math.ceil(predictedWaitMs) } }
   switch (reason) {
     case 'full':
       if (scope === 'function') {
@@ -36,9 +35,9 @@ export function refusalProblem({ reason, scope, retryAfterMs = 1_000, predictedW
       return {
         status: 503,
         code: 'deadline_cannot_be_met',
-        detail: `Cannot answer for ${function_} in time: it would wait ${predictedWaitMs === undefined ? 'too long' : `for some ${Math.ceil(predictedWaitMs)} ms`}, which is more than any call waits (${MAX_QUEUE_WAIT_MS} ms), or leaves too little of its deadline for the time that the function usually takes. Nothing was accepted. Try again after the time in Retry-After`,
+        detail: `Cannot answer for ${function_} in time: it would wait for some ${Math.ceil(retryAfterMs)} ms, which is more than any call waits (${MAX_QUEUE_WAIT_MS} ms), or leaves too little of its deadline for the time that the function usually takes. Nothing was accepted. Try again after the time in Retry-After`,
         retryAfterSeconds,
-        ...waits,
+        extra: { predictedWaitMs: Math.ceil(retryAfterMs) },
       }
     case 'key_reused':
       return {

@@ -21,10 +21,8 @@ export interface Refusal {
   readonly reason: 'full' | 'late' | 'off' | 'unreachable' | 'key_reused' | 'answer_not_kept' | 'moved'
   /** Of `full`: whose queue. */
   readonly scope?: 'function' | 'lane'
-  /** Of `full` and `late`: when it is worth trying again. */
+  /** Of `full` and `late`: when what is before it now will be done, and it is worth trying again. */
   readonly retryAfterMs?: number
-  /** Of `late`: how long it would have waited. */
-  readonly predictedWaitMs?: number
   /** Of `answer_not_kept`: the invocation that ran. */
   readonly id?: string
   /** Of `moved`: where its tenant is now. */
@@ -53,7 +51,7 @@ export function readSubmitAnswer(answer: SubmitAnswer | undefined): 'accepted' |
     case 5:
       return { kind: 'refused', reason: 'off' }
     case 6:
-      return { kind: 'refused', reason: 'late', retryAfterMs: Number(details[0]), predictedWaitMs: Number(details[0]) }
+      return { kind: 'refused', reason: 'late', retryAfterMs: Number(details[0]) }
     case 7:
       return { kind: 'refused', reason: 'moved', lane: details[0] as string }
     case 8:

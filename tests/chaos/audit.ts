@@ -37,7 +37,7 @@ const HONEST: ReadonlySet<string> = new Set([
   'expired',
   'overloaded',
   'lane_unreachable',
-  'deadline_unreachable',
+  'deadline_cannot_be_met',
   'store_unreachable',
   'events_full',
 ])
